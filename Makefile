@@ -1,0 +1,39 @@
+# Each command makes its own .venv on first use, with the versions in constraints.txt (those that were run).
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow bench check clean
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,hub]'
+	touch $(READY)
+
+## demo: train and judge a GAN on real handwritten digits (a few minutes on two cores)
+demo: DEMO = runs/demo-$(shell date +%Y%m%d-%H%M%S)
+demo: $(READY)
+	$(BIN)/python -m ganzoo fit --config models/dcgan --config data/digits28 --config trainer/demo --run $(DEMO)
+	$(BIN)/python -m ganzoo test --ckpt_path $(DEMO)/checkpoints/best.ckpt
+
+## check: formatting, lint, types
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+## test: check, then the default suite
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+## test-slow: the tests that take minutes
+test-slow: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+## bench: speed, as ratios measured in one run
+bench: $(READY)
+	for script in step data metrics startup; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$script.py; done
+
+clean:
+	rm -rf $(VENV) runs

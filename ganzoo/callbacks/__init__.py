@@ -1,0 +1,11 @@
+"""Callbacks: they talk to a model only through ``sample``."""
+
+from ganzoo.callbacks.checkpoints import Checkpoints
+from ganzoo.callbacks.compile import Compile
+from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.callbacks.grid import SampleGrid
+from ganzoo.callbacks.progress import Progress
+from ganzoo.callbacks.watch import Collapse, Watch
+from ganzoo.callbacks.writer import SampleWriter
+
+__all__ = ["Checkpoints", "Collapse", "Compile", "Evaluate", "Progress", "SampleGrid", "SampleWriter", "Watch"]

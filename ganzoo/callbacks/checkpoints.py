@@ -1,0 +1,88 @@
+"""Checkpoints: the last one at an interval, and the best by a metric."""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
+
+from ganzoo.callbacks.evaluate import Evaluate
+
+
+class Checkpoints(Checkpoint):
+    """Keeps ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run's folder.
+
+    A run that was killed at any batch and resumed from ``last.ckpt`` ends bitwise equal to the uninterrupted run.
+    Where a validation falls on the same batch, ``last.ckpt`` is written after it, so that no verdict is lost.
+
+    Args:
+        every: Batches between two writings of ``last.ckpt``; it is also written at the end.
+        metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
+        mode: Whether a smaller ("min") or larger ("max") value is better.
+        dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
+    """
+
+    def __init__(
+        self, every: int = 500, metric: str = "fd", mode: Literal["min", "max"] = "min", dirpath: str | None = None
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.every, self.metric, self.mode, self.dirpath = every, metric, mode, dirpath
+        self.best: float | None = None
+        self.best_batch = 0
+        self._pending = False
+
+    def folder(self, trainer: L.Trainer) -> Path:
+        """Return the folder of the checkpoints."""
+        return Path(self.dirpath) if self.dirpath else Path(trainer.default_root_dir) / "checkpoints"
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
+        """Write ``last.ckpt`` if it is due; after the validation, if one follows."""
+        if trainer.global_step % self.every or _trial(trainer):
+            return
+        loop = trainer.fit_loop.epoch_loop
+        assert trainer.fit_loop._data_fetcher is not None
+        if loop._should_check_val_fx(trainer.fit_loop._data_fetcher) and trainer.enable_validation:
+            self._pending = True
+        else:
+            self.save(trainer, "last")
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write ``best.ckpt`` if the metric improved, and ``last.ckpt`` if it was put off."""
+        if trainer.state.fn != "fit" or trainer.sanity_checking or _trial(trainer):
+            return
+        value = next((c.value(self.metric) for c in trainer.callbacks if isinstance(c, Evaluate)), None)  # type: ignore[attr-defined]
+        if value is not None and self.better(value):
+            self.best, self.best_batch = value, trainer.global_step
+            self.save(trainer, "best")
+        if self._pending:
+            self._pending = False
+            self.save(trainer, "last")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write ``last.ckpt``."""
+        if not _trial(trainer):
+            self.save(trainer, "last")
+
+    def better(self, value: float) -> bool:
+        """Whether ``value`` beats the best so far; a value that is not a number never does."""
+        if math.isnan(value):
+            return False
+        return self.best is None or (value < self.best if self.mode == "min" else value > self.best)
+
+    def save(self, trainer: L.Trainer, name: str) -> None:
+        """Write a checkpoint."""
+        trainer.save_checkpoint(self.folder(trainer) / f"{name}.ckpt", weights_only=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value and its batch."""
+        return {"best": self.best, "best_batch": self.best_batch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best value of a resumed run."""
+        self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
+
+
+def _trial(trainer: L.Trainer) -> bool:
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]

@@ -1,0 +1,235 @@
+"""Judging a game's samples while it trains and afterwards."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L
+import torch
+import torch.distributed as dist
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from tqdm import tqdm
+
+from ganzoo.files import cache_dir, write_atomically
+from ganzoo.metrics.features import Extractor, Raw
+from ganzoo.metrics.judge import KINDS, Verdict, floor, judge
+from ganzoo.metrics.lenet import LeNet64
+from ganzoo.metrics.names import metric_name
+from ganzoo.metrics.references import Reference, reference_of
+from ganzoo.pictures import to_uint8
+
+BLOCK = 64  # images per pass; a block's samples, its features and so every verdict are the same on any number of ranks
+
+
+class Evaluate(L.Callback):
+    """Judges ``n`` samples of consecutive seeds in ``validate``, ``test`` and each validation of ``fit``.
+
+    One pass through one feature extractor feeds every metric. Beside each value stands its floor: what real images
+    get at the same number. How often it runs in ``fit`` is the trainer's ``val_check_interval``, in batches.
+    The verdicts are the same to the last digit on any number of ranks, and training's randomness is not touched.
+
+    Args:
+        n: Number of samples in ``fit`` and ``validate``.
+        n_test: Number of samples in ``test``.
+        extractor: What turns images into features; by default the small digit network for grey images, raw values
+            for points and colour. Only verified Inception weights may be called FID, KID or inception score.
+        seed: Seed of the first sample.
+    """
+
+    def __init__(
+        self, n: int = 2000, n_test: int = 10_000, extractor: Extractor | None = None, seed: int = 2**20
+    ) -> None:
+        if min(n, n_test) < 10:
+            raise ValueError(f"n and n_test must be at least 10, got {n} and {n_test}")
+        self.n, self.n_test, self.extractor, self.seed = n, n_test, extractor, seed
+        self.verdict: Verdict | None = None
+        self._real: tuple[Reference, Tensor] | None = None
+        self._floors: dict[int, tuple[dict[str, float], int]] = {}
+
+    def value(self, kind: str) -> float | None:
+        """Return the last value of a metric, by its name without the extractor.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        if self.verdict is None:
+            return None
+        if kind not in self.verdict.values:
+            raise ValueError(f"no metric {kind!r}: choose one of {', '.join(self.verdict.values)}")
+        return self.verdict.values[kind]
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Judge ``n`` samples; log them in ``fit``, print and write them in ``validate``."""
+        if not trainer.sanity_checking:
+            self.run(trainer, pl_module, "val", self.n)
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Judge ``n_test`` samples; print them and write ``metrics.json`` into the run's folder."""
+        self.run(trainer, pl_module, "test", self.n_test)
+
+    def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
+        """Judge, log, and outside of ``fit`` report."""
+        start = time.perf_counter()
+        self.verdict = verdict = self.judge(trainer, pl_module, n)
+        extractor = self.extractor_of(trainer)
+        named = {f"{stage}/{metric_name(kind, extractor)}": v for kind, v in verdict.values.items()}
+        pl_module.log_dict(named, logger=False, sync_dist=True, reduce_fx="max")  # equal on all ranks
+        at = batches_of(trainer, pl_module)
+        for logger in trainer.loggers:
+            logger.log_metrics({**named, "images": getattr(pl_module, "images_seen", 0)}, step=at)
+        if trainer.is_global_zero and trainer.state.fn == "fit":
+            fd, low = self.verdict.values["fd"], self.verdict.floors["fd"]
+            trainer_print(trainer, f"batch {at}: {metric_name('fd', extractor)} {fd:.4g} (floor {low:.2g}, n = {n})")
+        elif trainer.is_global_zero:
+            self.report(trainer, pl_module, stage, time.perf_counter() - start)
+
+    def judge(self, trainer: L.Trainer, pl_module: Any, n: int) -> Verdict:
+        """Return the verdict on ``n`` samples; computed on rank 0 and sent to all."""
+        extractor = self.extractor_of(trainer).to(pl_module.device)
+        if self._real is None:
+            self._real = self.references(trainer, extractor)
+        features, logits = self.features(trainer, pl_module, extractor, n)
+        verdict: Verdict | None = None
+        if trainer.is_global_zero:
+            reference, held_out = self._real
+            if n not in self._floors:
+                self._floors[n] = floor(reference, n)
+            floors, n_floor = self._floors[n]
+            verdict = Verdict(judge(features, logits, reference, held_out[:n]), floors, n, n_floor)
+        return cast(Verdict, trainer.strategy.broadcast(verdict))
+
+    def extractor_of(self, trainer: L.Trainer) -> Extractor:
+        """Return the extractor, chosen by the data where none was given."""
+        if self.extractor is None:
+            shape = data_of(trainer).image_shape
+            grey = len(shape) == 3 and shape[0] == 1
+            self.extractor = LeNet64() if grey else Raw(dim=torch.Size(shape).numel())
+        return self.extractor
+
+    def references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Tensor]:
+        """Return the training images' statistics and the held-out images' features; rank 0 computes them first."""
+        found = None
+        if trainer.is_global_zero:
+            found = self._references(trainer, extractor)
+        trainer.strategy.barrier()
+        return found or self._references(trainer, extractor)
+
+    def _references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Tensor]:
+        data = data_of(trainer)
+        parts = []
+        for split in ("train", "test"):
+            meta = {
+                "data": data.name,
+                "split": split,
+                "pixels": data.fingerprint(split),
+                "shape": list(data.image_shape),
+            }
+            bar = tqdm(desc=f"features of {data.name} {split}", unit="image", leave=False, disable=None)
+            folder = cache_dir() / "references"
+            parts.append(reference_of(data.images(split), extractor, meta, folder, _mover(bar)))
+            bar.close()
+        assert parts[1].features is not None
+        return parts[0], parts[1].features
+
+    def features(
+        self, trainer: L.Trainer, pl_module: Any, extractor: Extractor, n: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return features and logits of the samples in the order of their seeds; rank r draws blocks r, r + W, ..."""
+        blocks = -(-n // BLOCK)
+        rank, world = trainer.global_rank, trainer.world_size
+        mine = range(rank, -(-blocks // world) * world, world)  # whole rounds: all ranks gather the same shapes
+        rows, logits = [], []
+        for block in tqdm(mine, desc="judging", unit="block", leave=False, disable=None if rank == 0 else True):
+            samples = pl_module.sample(BLOCK, self.seed + block * BLOCK).float()
+            out = extractor(to_uint8(samples) if samples.ndim == 4 else samples)
+            rows.append(out.features)
+            if out.logits is not None:
+                logits.append(out.logits)
+        return in_order(rows, world)[:n], in_order(logits, world)[:n] if logits else None
+
+    # -- the report
+
+    def report(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> None:
+        """Print a table and write ``metrics.json``."""
+        assert self.verdict is not None
+        extractor = self.extractor_of(trainer)
+        table = Table(title=f"{self.verdict.n} samples against {data_of(trainer).name} ({stage})")
+        for column in ("metric", "value", "floor", "meaning"):
+            table.add_column(column, justify="right" if column in ("value", "floor") else "left", no_wrap=True)
+        for kind, value in self.verdict.values.items():
+            table.add_row(metric_name(kind, extractor), f"{value:.4g}", f"{self.verdict.floors[kind]:.4g}", KINDS[kind])
+        Console(width=max(Console().width, 110)).print(table)
+        path = Path(trainer.default_root_dir) / "metrics.json"
+        text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2)
+        write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
+        trainer_print(trainer, f"floor: {self.verdict.n_floor} real images against the others; written to {path}")
+
+    def record(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> dict[str, Any]:
+        """Return all that one needs to know to trust the numbers."""
+        assert self.verdict is not None
+        assert self._real is not None
+        extractor = self.extractor_of(trainer)
+        return {
+            "metrics": {metric_name(kind, extractor): value for kind, value in self.verdict.values.items()},
+            "floors": {metric_name(kind, extractor): value for kind, value in self.verdict.floors.items()},
+            "stage": stage,
+            "n_samples": self.verdict.n,
+            "n_floor": self.verdict.n_floor,
+            "n_reference": self._real[0].n,
+            "first_seed": self.seed,
+            "weights": "average (G_ema)",
+            "batches": batches_of(trainer, pl_module),
+            "images_seen": getattr(pl_module, "images_seen", 0),
+            "reference": self._real[0].meta,
+            "world_size": trainer.world_size,
+            "device": str(pl_module.device),
+            "torch": torch.__version__,
+            "seconds": round(seconds, 2),
+        }
+
+
+def data_of(trainer: L.Trainer) -> Any:
+    """Return the trainer's data.
+
+    Raises:
+        ValueError: it has none that can be judged against.
+    """
+    data = getattr(trainer, "datamodule", None)
+    if data is None or not hasattr(data, "images"):
+        raise ValueError("Evaluate needs real images: pass a ganzoo.data module as trainer.fit(model, datamodule=...)")
+    return data
+
+
+def batches_of(trainer: L.Trainer, pl_module: Any) -> int:
+    """Return the number of batches that the weights were trained for."""
+    return int(trainer.global_step or getattr(pl_module, "batches_done", 0))
+
+
+def in_order(parts: list[Tensor], world: int) -> Tensor:
+    """Gather the ranks' blocks, each [BLOCK, d], and put them in the order of their seeds, [blocks · BLOCK, d]."""
+    mine = torch.stack(parts)
+    if world > 1:
+        everyone = [torch.empty_like(mine) for _ in range(world)]
+        dist.all_gather(everyone, mine)
+        mine = torch.stack(everyone, dim=1)
+    return mine.reshape(-1, mine.shape[-1]).cpu()
+
+
+def _mover(bar: Any) -> Callable[[int], None]:
+    def move(n: int) -> None:
+        bar.update(n - bar.n)
+
+    return move
+
+
+def trainer_print(trainer: L.Trainer, text: str) -> None:
+    """Print without breaking the progress bar."""
+    bar = trainer.progress_bar_callback
+    if bar is not None:
+        bar.print(text)
+    else:
+        tqdm.write(text)

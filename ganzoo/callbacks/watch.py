@@ -1,0 +1,81 @@
+"""Watching for what ruins a run unnoticed."""
+
+import warnings
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+
+class Collapse(UserWarning):
+    """The samples have become alike."""
+
+
+class Watch(L.Callback):
+    """Keeps broken weights out of checkpoints, and warns when the generator collapses.
+
+    The diversity of a set is the mean distance between two of its members. Every few batches that of the images of
+    fixed seeds is compared with the data's; 1 means as diverse as the data. (A term that is not finite stops the
+    game itself, at the latest before the next checkpoint: see ``NonFinite``.)
+
+    Args:
+        every: Batches between two looks.
+        low: A share of the data's diversity below this is called collapse.
+        warmup: Batches before the first warning: an untrained generator's samples are alike.
+        n: Number of samples and of real images.
+        seed: The first seed of the samples.
+    """
+
+    def __init__(self, every: int = 250, low: float = 0.2, warmup: int = 1000, n: int = 64, seed: int = 0) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.every, self.low, self.warmup, self.n, self.seed = every, low, warmup, n, seed
+        self.share = float("nan")
+        self._real = 0.0
+        self._collapsed = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Measure the data's diversity."""
+        data = getattr(trainer, "datamodule", None)
+        if data is not None and hasattr(data, "images"):
+            images = torch.cat(list(data.images("train", self.n)))
+            self._real = diversity(images / 127.5 - 1 if images.dtype == torch.uint8 else images)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        """Compare the samples' diversity with the data's."""
+        if trainer.global_step % self.every or not self._real:
+            return
+        self.share = diversity(pl_module.sample(self.n, self.seed)) / self._real
+        for logger in trainer.loggers:
+            logger.log_metrics({"watch/diversity": self.share}, step=trainer.global_step)
+        low = self.share < self.low and trainer.global_step >= self.warmup
+        if low and not self._collapsed and trainer.is_global_zero:
+            warnings.warn(
+                f"collapse: at batch {trainer.global_step} the samples of {self.n} seeds differ from each other by"
+                f" {self.share:.0%} of what real images do (alarm below {self.low:.0%}). Look at the sample grid;"
+                " lower the learning rate of G, add a penalty (R1GAN, WGANGP) or go back to an earlier checkpoint",
+                Collapse,
+                stacklevel=2,
+            )
+        self._collapsed = low
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Refuse to replace a good checkpoint by one whose weights are not finite.
+
+        Raises:
+            FloatingPointError: names the first such tensor.
+        """
+        for name, tensor in checkpoint["state_dict"].items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise FloatingPointError(
+                    f"{name} is not finite after batch {trainer.global_step}: training stopped and the last good"
+                    " checkpoint was kept. Lower the learning rate or add clip_norm, and resume from it"
+                )
+
+
+def diversity(images: Tensor) -> float:
+    """Return the mean Euclidean distance between two different members of [N, ...]."""
+    flat = images.detach().float().flatten(1)
+    distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+    return float(distances.sum() / (len(flat) * (len(flat) - 1)))

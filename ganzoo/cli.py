@@ -1,0 +1,185 @@
+"""The command ``ganzoo``: a front that answers help, lists and typos without importing torch."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ganzoo import __version__
+from ganzoo.catalogue import classes, configs, find_config, nearest
+
+HELP = """ganzoo: train, judge and use generative adversarial networks
+
+usage: ganzoo VERB [options]
+
+with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see `ganzoo fit --help`)
+  fit        train a game:            ganzoo fit --config models/dcgan --config data/mnist
+  test       judge a checkpoint:      ganzoo test --ckpt_path runs/dcgan-mnist/checkpoints/best.ckpt
+  validate   the same, fewer samples
+  predict    write many samples:      ganzoo predict --ckpt_path CKPT --samples.n 10000 --samples.out DIR
+
+without a trainer
+  generate   images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
+  export     checkpoint to a folder:  ganzoo export CKPT --out DIR
+  list       variants, configurations, networks, data sets
+  fetch      download a data set:     ganzoo fetch MNIST
+
+A model is a folder written by export or a checkpoint. The command line wins over --config files, later files over
+earlier ones, and all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
+Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo)."""
+
+TRAINED = ("fit", "validate", "test", "predict")
+VERBS = (*TRAINED, "generate", "export", "list", "fetch")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if argv[0] == "--version":
+        print(f"ganzoo {__version__}")
+        return 0
+    verb, rest = argv[0], argv[1:]
+    if verb not in VERBS:
+        return fail(f"no verb {verb!r}{nearest(verb, VERBS)}; see `ganzoo --help`")
+    try:
+        if verb in TRAINED:
+            return trained(verb, rest)
+        return {"list": list_, "generate": generate, "export": export, "fetch": fetch}[verb](rest)
+    except (ValueError, FileNotFoundError, ArithmeticError, OSError, ImportError) as error:
+        return fail(str(error))
+
+
+def fail(message: str) -> int:
+    """Print one line and return the exit status of a wrong call."""
+    print(f"ganzoo: {message}", file=sys.stderr)
+    return 2
+
+
+def trained(verb: str, rest: list[str]) -> int:
+    """Run a verb of LightningCLI; typos in names are answered first, without torch."""
+    check_names(rest)
+    from ganzoo.lightning_cli import run
+
+    run([verb, *rest])
+    return 0
+
+
+def check_names(argv: list[str]) -> None:
+    """Refuse an unknown ``--model``, ``--data`` or ``--config``.
+
+    Raises:
+        ValueError: with the nearest name.
+    """
+    for option, value in options(argv):
+        if option in ("--model", "--data") and "." not in value and not value.lstrip().startswith("{"):
+            package = {"--model": "models", "--data": "data"}[option]
+            known = classes(package)
+            if value not in known:
+                raise ValueError(f"no {option[2:]} {value!r}{nearest(value, known)}; `ganzoo list {package}` shows all")
+        if option in ("--config", "-c"):
+            find_config(value)
+
+
+def options(argv: list[str]) -> list[tuple[str, str]]:
+    """Return the options that have a value: ``--name value`` and ``--name=value``."""
+    found = []
+    for i, word in enumerate(argv):
+        if word.startswith("-") and "=" in word:
+            name, value = word.split("=", 1)
+            found.append((name, value))
+        elif word.startswith("-") and i + 1 < len(argv) and not argv[i + 1].startswith("--"):
+            found.append((word, argv[i + 1]))
+    return found
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line with the nearest option."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Print the message with a suggestion and exit."""
+        if message.startswith("unrecognized arguments: "):
+            word = message.split(": ", 1)[1].split()[0]
+            message += nearest(word.split("=")[0], self._option_string_actions)
+        sys.exit(fail(f"{message}; see `{self.prog} --help`"))
+
+
+def list_(rest: list[str]) -> int:
+    """Print what there is."""
+    parser = Parser(prog="ganzoo list", description="Show variants, networks, data sets and configurations.")
+    parser.add_argument("what", nargs="?", choices=("models", "networks", "data", "configs"), help="only this")
+    what = parser.parse_args(rest).what
+    for package in ("models", "networks", "data"):
+        if what in (None, package):
+            print(f"{package}:")
+            for name, sentence in classes(package).items():
+                print(f"  {name:22} {sentence}")
+    if what in (None, "configs"):
+        print("configs (for --config):")
+        for name in configs():
+            print(f"  {name}")
+    return 0
+
+
+def generate(rest: list[str]) -> int:
+    """Write the images of seeds."""
+    parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    parser.add_argument("--seeds", default="0-63", help="a seed, or first-last (default: 0-63)")
+    parser.add_argument("--labels", help="one class, or a comma-separated list of one per seed (conditional models)")
+    parser.add_argument("--out", default="samples", help="folder (default: samples)")
+    parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
+    given = parser.parse_args(rest)
+    seeds = parse_seeds(given.seeds)
+    labels = [int(word) for word in given.labels.split(",")] if given.labels else None
+    from ganzoo.hub import write_samples
+
+    print(write_samples(given.model, seeds, given.out, given.format, labels))
+    return 0
+
+
+def parse_seeds(text: str) -> range:
+    """Read ``7`` or ``0-63``.
+
+    Raises:
+        ValueError: neither.
+    """
+    first, _, last = text.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()) or text.endswith("-"):
+        raise ValueError(f"--seeds takes a whole number or first-last such as 0-63, got {text!r}")
+    seeds = range(int(first), int(last or first) + 1)
+    if not seeds:
+        raise ValueError(f"--seeds {text!r} is empty: the last seed must not be below the first")
+    return seeds
+
+
+def export(rest: list[str]) -> int:
+    """Turn a checkpoint into a folder."""
+    parser = Parser(prog="ganzoo export", description="Turn a training checkpoint into a folder that loads safely.")
+    parser.add_argument("checkpoint", help="a .ckpt written by `ganzoo fit`")
+    parser.add_argument("--out", required=True, help="folder to write")
+    given = parser.parse_args(rest)
+    from ganzoo.hub import export_checkpoint
+
+    print(export_checkpoint(given.checkpoint, given.out))
+    return 0
+
+
+def fetch(rest: list[str]) -> int:
+    """Download a data set."""
+    parser = Parser(prog="ganzoo fetch", description="Download a data set and verify its checksum.")
+    parser.add_argument("name", help="MNIST, FashionMNIST, KMNIST, CIFAR10 or CIFAR100")
+    parser.add_argument("--root", help="folder (default: $GANZOO_DATA or ~/.cache/ganzoo)")
+    given = parser.parse_args(rest)
+    known = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100")
+    if given.name not in known:
+        raise ValueError(f"no data set {given.name!r} to fetch{nearest(given.name, known)}")
+    from ganzoo.data import fetch
+
+    print(fetch(given.name, given.root))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

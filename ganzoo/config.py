@@ -1,0 +1,118 @@
+"""Objects that remember how they were made, so that a file of plain values can make them again."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+Config = dict[str, Any]  # {"class_path": "ganzoo.models.gan.DCGAN", "init_args": {...}}: plain values only
+
+
+class Configurable:
+    """Base of everything that a checkpoint or a published model must be able to rebuild.
+
+    The arguments of the constructor are recorded as plain values, nested objects included. A subclass that
+    fixes an argument of its parent declares it in its own signature with the fixed value as default.
+    """
+
+    known: ClassVar[dict[str, type["Configurable"]]] = {}
+    _recorded: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Configurable.known[path_of(cls)] = cls
+        if "__init__" in cls.__dict__:
+            setattr(cls, "__init__", _recording(cls.__dict__["__init__"]))  # noqa: B010
+
+    def config(self) -> Config:
+        """Return the class path and the arguments that make this object again.
+
+        Raises:
+            ValueError: an argument has no plain form (a network that is not ``Configurable``).
+        """
+        recorded = self.__dict__.get("_recorded", {})
+        for name, value in recorded.items():
+            if isinstance(value, Opaque):
+                raise ValueError(
+                    f"{type(self).__name__}({name}={value.type_name}) cannot be written to a file: {value.type_name}"
+                    " does not remember its arguments; let it inherit from ganzoo.config.Configurable"
+                )
+        return {"class_path": path_of(type(self)), "init_args": dict(recorded)}
+
+
+class Opaque:
+    """Stands for an argument that has no plain form."""
+
+    def __init__(self, value: object) -> None:
+        self.type_name = type(value).__name__
+
+
+def path_of(cls: type) -> str:
+    """Return the full import path of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def plain(value: Any) -> Any:
+    """Turn an argument into plain values; what cannot be turned becomes ``Opaque``."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Configurable):
+        try:
+            return value.config()
+        except ValueError:
+            return Opaque(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return Opaque(value)
+
+
+def build(config: Config) -> Any:
+    """Make the object that ``config`` describes.
+
+    Only classes that are already imported and inherit from ``Configurable`` can be made: a file never
+    decides what code is imported or run.
+
+    Raises:
+        ValueError: the class is unknown, or does not take one of the arguments.
+    """
+    path = config.get("class_path")
+    if path not in Configurable.known:
+        raise ValueError(f"unknown class {path!r}: import the module that defines it, or update ganzoo")
+    cls = Configurable.known[path]
+    arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{path} cannot be made from {sorted(arguments)}: {error}") from error
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, dict) and "class_path" in value:
+        return build(value)
+    return [_built(item) for item in value] if isinstance(value, list) else value
+
+
+def _recording(init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap ``__init__`` to note its arguments; the outermost call decides, inner ones fill in their defaults.
+
+    What lies behind a constructor without ``**kwargs`` cannot be given from outside, and is not noted.
+    """
+    signature = inspect.signature(init)
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    named = [p.name for p in list(signature.parameters.values())[1:] if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+
+    @functools.wraps(init)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        recorded = self.__dict__.setdefault("_recorded", {})
+        if self.__dict__.setdefault("_recording", True):
+            self.__dict__["_recording"] = passes_on
+            for name in named:
+                if name not in recorded:
+                    recorded[name] = plain(bound.arguments[name])
+        init(self, *args, **kwargs)
+
+    return wrapped

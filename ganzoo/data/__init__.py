@@ -1,0 +1,34 @@
+"""Data: one LightningDataModule per source, in memory where possible."""
+
+from ganzoo.data.base import ImageData, data_root
+from ganzoo.data.digits import Digits
+from ganzoo.data.folder import ImageFolder
+from ganzoo.data.gaussians import Gaussians
+from ganzoo.data.memory import MemoryLoader
+from ganzoo.data.order import Order
+from ganzoo.data.pixels import resize_uint8, to_float, to_uint8
+from ganzoo.data.shards import Shards, write_shards
+from ganzoo.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, fetch
+from ganzoo.data.workers import WorkerLoader
+
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "KMNIST",
+    "MNIST",
+    "Digits",
+    "FashionMNIST",
+    "Gaussians",
+    "ImageData",
+    "ImageFolder",
+    "MemoryLoader",
+    "Order",
+    "Shards",
+    "WorkerLoader",
+    "data_root",
+    "fetch",
+    "resize_uint8",
+    "to_float",
+    "to_uint8",
+    "write_shards",
+]

@@ -1,0 +1,235 @@
+"""What folders and shards have in common: encoded images at known places of known files."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.base import BLOCK, SPLITS, ImageData, check_n, check_size, check_split
+from ganzoo.data.memory import MemoryLoader
+from ganzoo.data.pixels import resize_uint8
+from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WorkerLoader, reading, stacked
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+class Entry(NamedTuple):
+    """Where an encoded image lies: ``size`` bytes from ``offset`` of the file at ``path``."""
+
+    name: str
+    label: int
+    path: str
+    offset: int
+    size: int
+
+
+Scan = tuple[dict[str, list[Entry]], tuple[str, ...]]
+
+
+class Files:
+    """Images that are decoded, cropped to the central square and resized when they are asked for.
+
+    Args:
+        entries: Where they lie.
+        channels: 1: grey, 3: RGB.
+        size: Side of an image.
+    """
+
+    def __init__(self, entries: Sequence[Entry], channels: int, size: int) -> None:
+        self.entries, self.channels, self.size = entries, channels, size
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.entries)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+        """Return (x, y) for (index, epoch): x uint8 [channels, size, size].
+
+        Raises:
+            CorruptImage: it cannot be read.
+        """
+        entry = self.entries[key[0]]
+        try:
+            with open(entry.path, "rb") as file:
+                file.seek(entry.offset)
+                pixels = decode(file.read(entry.size), self.channels)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise CorruptImage(
+                f"{entry.name} is not a readable image ({error}): replace it, or set on_corrupt='skip'",
+                entry.name,
+            ) from error
+        return resize_uint8(pixels[None], self.size)[0], entry.label
+
+
+def decode(data: bytes, channels: int) -> Tensor:
+    """Decode an image and crop it to its central square, uint8 [channels, S, S]."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        square = image.convert("L" if channels == 1 else "RGB").crop((left, top, left + side, top + side))
+    return torch.from_numpy(np.array(square)).view(side, side, channels).permute(2, 0, 1)
+
+
+class FileData(ImageData):
+    """Encoded images in files, read by workers, or once into memory.
+
+    Official splits are kept; a split that the source lacks is taken from its training images by a hash of the
+    name, so that adding or removing files moves no other file to another split.
+
+    Args:
+        root: Folder with the files.
+        size: Side that the central square of an image is resized to.
+        channels: 1: grey, 3: RGB.
+        batch_size: Images per batch and process.
+        seed: Seed of the order of the training images.
+        hflip: Mirror each training image with probability 1/2.
+        num_workers: Number of processes that read; 0: the one that trains.
+        in_memory: Decode every image once and keep the pixels.
+        on_corrupt: "raise", or "skip" to take the next readable image of the split in place of a corrupt one.
+        val_fraction: Share of the images for validation, if the source does not set any apart.
+        test_fraction: Share of the images for testing, if the source does not set any apart.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        size: int,
+        channels: Literal[1, 3] = 3,
+        batch_size: int = 64,
+        seed: int = 0,
+        hflip: bool = False,
+        num_workers: int = 2,
+        in_memory: bool = False,
+        on_corrupt: OnCorrupt = "raise",
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+    ) -> None:
+        super().__init__(batch_size=batch_size, seed=seed)
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3, got {channels}")
+        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
+            raise ValueError(f"fractions must leave images to train on, got {val_fraction} and {test_fraction}")
+        self.hflip, self.num_workers, self.in_memory, self.on_corrupt = (
+            hflip,
+            num_workers,
+            in_memory,
+            on_corrupt,
+        )
+        self.root, self.val_fraction, self.test_fraction = root, val_fraction, test_fraction
+        self.image_shape = (channels, check_size(size), size)
+        self.corrupt = Skipped()
+        self._scan: Scan | None = None
+
+    def scan(self) -> Scan:
+        """Return the entries of each official split ("train", "val", "test"; "": none), and the classes."""
+        raise NotImplementedError
+
+    @property
+    def scanned(self) -> Scan:
+        """The entries of each split in the order of their hashes, and the classes; found once."""
+        if self._scan is None:
+            official, classes = self.scan()
+            self._scan = divided(official, self.val_fraction, self.test_fraction), classes
+        return self._scan
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their labels."""
+        return self.scanned[1]
+
+    @property
+    def skipped(self) -> int:
+        """Number of corrupt files met so far."""
+        return len(self.corrupt)
+
+    def entries(self, split: str) -> list[Entry]:
+        """Return where the images of a split lie, in a fixed shuffled order."""
+        return self.scanned[0][check_split(split)]
+
+    def setup(self, stage: str) -> None:
+        """Look for the files, and read the training images if they are to be kept in memory."""
+        if stage == "fit" and self.in_memory:
+            self.arrays("train")
+        self.scanned  # noqa: B018
+
+    def read(self, split: str) -> tuple[Tensor, Tensor]:
+        """Decode a whole split, uint8 [N, C, size, size]."""
+        blocks = list(self._blocks(split, len(self.entries(split))))
+        if not blocks:
+            return torch.empty(0, *self.image_shape, dtype=torch.uint8), torch.empty(0, dtype=torch.long)
+        return torch.cat([x for x, _ in blocks]), torch.cat([y for _, y in blocks])
+
+    def images(self, split: str, n: int | None = None) -> Iterator[Tensor]:
+        """Yield the first ``n`` (default: all) images of a split in blocks, uint8 [64, C, size, size].
+
+        Raises:
+            ValueError: the split has fewer than ``n`` images.
+        """
+        if self.in_memory:
+            yield from super().images(split, n)
+        else:
+            for x, _ in self._blocks(split, check_n(n, len(self.entries(split)), split)):
+                yield x
+
+    def labels(self, split: str) -> Tensor:
+        """Return the labels of a split, int64 [N]; out of memory, those of corrupt files are their own."""
+        if self.in_memory:
+            return super().labels(split)
+        return torch.tensor([entry.label for entry in self.entries(split)], dtype=torch.long)
+
+    def fingerprint(self, split: str) -> str:
+        """Return the sha256 of the names and sizes of the files of a split, and of the shape of an image."""
+        lines = [f"{entry.name} {entry.size}" for entry in self.entries(split)]
+        return hashlib.sha256("\n".join([str(self.image_shape), *lines]).encode()).hexdigest()
+
+    def train_dataloader(self) -> MemoryLoader | WorkerLoader:
+        """Return the loader of this process."""
+        if self.in_memory:
+            return super().train_dataloader()
+        files = self._files(self.entries("train"))
+        return WorkerLoader(
+            files,
+            self.order(len(files)),
+            self.num_workers,
+            hflip=self.hflip,
+            on_corrupt=self.on_corrupt,
+            pin_memory=self.device.type == "cuda",
+            skipped=self.corrupt,
+        )
+
+    def _files(self, entries: Sequence[Entry]) -> Files:
+        return Files(entries, self.image_shape[0], self.image_shape[1])
+
+    def _blocks(self, split: str, n: int) -> Iterator[tuple[Tensor, Tensor]]:
+        reader = Reader(self._files(self.entries(split)), self.on_corrupt)
+        keys = [[(i, 0) for i in range(start, min(start + BLOCK, n))] for start in range(0, n, BLOCK)]
+        for samples in reading(reader, self.num_workers, list, batch_sampler=keys):
+            for _, _, names in samples:
+                self.corrupt.note(names)
+            yield stacked([(x, y) for x, y, _ in samples])
+
+
+def hash_of(name: str) -> float:
+    """Return a number in [0, 1) that depends on ``name`` alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+
+
+def divided(official: dict[str, list[Entry]], val_fraction: float, test_fraction: float) -> dict[str, list[Entry]]:
+    """Take the splits that are not official from the training images by hash, and order each by hash."""
+    val = 0.0 if "val" in official else val_fraction
+    test = 0.0 if "test" in official else test_fraction
+    splits: dict[str, list[Entry]] = {split: list(official.get(split, [])) for split in SPLITS if split != "train"}
+    splits["train"] = []
+    for entry in [*official.get("train", []), *official.get("", [])]:
+        share = hash_of(entry.name)
+        splits["test" if share < test else "val" if share < test + val else "train"].append(entry)
+    return {split: sorted(splits[split], key=lambda e: (hash_of(e.name), e.name)) for split in SPLITS}

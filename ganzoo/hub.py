@@ -1,0 +1,300 @@
+"""Published models: a folder of plain values and tensors that loads without running code from it.
+
+config.json            how the generator was made, hashes of the files, what it was trained on
+model.safetensors      weights of the generator (its average)
+discriminator.safetensors
+README.md, grid.png    card and samples
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import ganzoo.models
+import ganzoo.networks  # noqa: F401
+from ganzoo import __version__
+from ganzoo.catalogue import classes, configs, find_config, nearest
+from ganzoo.checkpoints import read_checkpoint
+from ganzoo.config import Config, build
+from ganzoo.files import write_atomically
+from ganzoo.models.gan import GAN
+from ganzoo.pictures import picture, save_images, save_png, to_uint8
+from ganzoo.roles import Discriminator, Generator, sample_seeds
+
+FORMAT = "ganzoo/1"
+FILES = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
+KEYS = {"format", "ganzoo", "variant", "networks", "sha256", "training", "metrics"}
+
+
+class Pretrained:
+    """A generator ready to be sampled.
+
+    Args:
+        generator: In evaluation mode.
+        discriminator: If it was published too.
+        config: What ``config.json`` says.
+    """
+
+    def __init__(self, generator: Generator, discriminator: nn.Module | None, config: dict[str, Any]) -> None:
+        self.generator = generator.eval().requires_grad_(False)
+        self.discriminator = discriminator.eval().requires_grad_(False) if discriminator is not None else None
+        self.config = config
+
+    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1].
+
+        Seed i is the same image alone, in a range and on any batch size.
+        """
+        return sample_seeds(self.generator, range(seed, seed + n), labels)
+
+    def to(self, device: torch.device | str) -> "Pretrained":
+        """Move the networks to ``device`` and return itself."""
+        self.generator.to(device)
+        if self.discriminator is not None:
+            self.discriminator.to(device)
+        return self
+
+
+def load(source: str | Path) -> Pretrained:
+    """Load a generator from a folder written by ``export``, a checkpoint, or a model id of the Hugging Face hub.
+
+    Raises:
+        ValueError: the files are damaged, altered, of another shape than the configuration says, or hold pickles.
+        FileNotFoundError: there is nothing at ``source``.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path)
+    if path.is_file():
+        return _from_checkpoint(path)
+    if str(source).count("/") == 1 and not str(source).endswith(".ckpt") and not path.parent.exists():
+        return _from_folder(_download(str(source)))
+    raise FileNotFoundError(f"no model at {source}: expected a folder with config.json, a .ckpt, or OWNER/NAME")
+
+
+def create(name: str, image_shape: Sequence[int] = (1, 32, 32)) -> GAN:
+    """Return an untrained game from the configuration ``models/<name>`` for images of ``image_shape``.
+
+    Raises:
+        ValueError: there is no such configuration.
+    """
+    known = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
+    if name.lower() not in known:
+        raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    with open(find_config(f"models/{name.lower()}")) as file:
+        config = yaml.safe_load(file)["model"]
+    for network in ("generator", "discriminator"):
+        config["init_args"][network].setdefault("init_args", {})["image_shape"] = list(image_shape)
+    made: GAN = build(config)
+    return made
+
+
+def list_models() -> list[str]:
+    """Return the names of the variants."""
+    return list(classes("models"))
+
+
+def publish(model: GAN, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None) -> Path:
+    """Write a published model.
+
+    Args:
+        model: A two-player game; its average of G is published.
+        folder: Made if needed.
+        training: Plain values: data, batches, seed, ...
+        metrics: The content of ``metrics.json``.
+    """
+    folder = Path(folder)
+    networks: dict[str, Generator | Discriminator] = {"generator": model.G_ema, "discriminator": model.D}
+    config: dict[str, Any] = {
+        "format": FORMAT,
+        "ganzoo": __version__,
+        "variant": model.config(),
+        "networks": {name: network.config() for name, network in networks.items()},
+        "sha256": {},
+        "training": training,
+        "metrics": metrics or {},
+    }
+    for name, network in networks.items():
+        tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+        data = tensors_to_bytes(tensors)
+        config["sha256"][FILES[name]] = hashlib.sha256(data).hexdigest()
+        write_atomically(folder / FILES[name], lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
+    text = json.dumps(config, indent=2)
+    save_png(picture(sample_seeds(model.G_ema.eval(), range(64), _any_labels(model.G_ema, 64))), folder / "grid.png")
+    write_atomically(folder / "README.md", lambda temporary: temporary.write_text(card(config, model)))
+    write_atomically(folder / "config.json", lambda temporary: temporary.write_text(text + "\n"))
+    return folder
+
+
+def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
+    """Publish the generator of a checkpoint; the metrics of its run are taken along. Returns a line to print."""
+    path = Path(checkpoint)
+    model, ours = _game_of(path)
+    measured = path.resolve().parent.parent / "metrics.json"
+    metrics = json.loads(measured.read_text()) if measured.is_file() else None
+    if metrics and metrics.get("batches") != ours["batches"]:
+        metrics = None  # measured on another checkpoint of the run
+    training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
+    folder = publish(model, out, training, metrics)
+    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}`"
+
+
+def write_samples(source: str, seeds: range, out: str | Path, form: str, labels: Sequence[int] | None = None) -> str:
+    """Write the images of seeds as one picture, as files or as an array. Returns a line to print."""
+    model, folder = load(source), Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for start in tqdm(range(0, len(seeds), 256), desc="sampling", unit="batch", disable=None):
+        some = seeds[start : start + 256]
+        own = labels if labels is None or len(labels) == 1 else labels[start : start + 256]
+        parts.append(model.sample(len(some), some.start, own).float().cpu())
+    images = torch.cat(parts)
+    name = f"seeds-{seeds.start}-{seeds.stop - 1}"
+    if form == "npz" or (form == "png" and images.ndim == 2):
+        values = to_uint8(images) if images.ndim == 4 else images
+        np.savez_compressed(folder / f"{name}.npz", images=values.numpy(), seeds=np.array(seeds))
+        return f"{len(images)} images in {folder / name}.npz"
+    if form == "png":
+        save_images(images, folder, [f"{seed:06d}" for seed in seeds])
+        return f"{len(images)} images in {folder}"
+    return f"{len(images)} images in {save_png(picture(images), folder / f'{name}.png')}"
+
+
+def card(config: dict[str, Any], model: GAN) -> str:
+    """Return the card of a published model."""
+    variant, training, measured = type(model).__name__, config["training"], config["metrics"]
+    data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
+    rows = [
+        f"| {name} | {value:.4g} | {measured['floors'][name]:.4g} |"
+        for name, value in measured.get("metrics", {}).items()
+    ]
+    judged = (
+        f"{measured['n_samples']} samples, seeds from {measured['first_seed']}, against {measured['n_reference']}"
+        " training images; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
+        + "\n".join(rows)
+        if rows
+        else "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
+    )
+    return f"""# {variant} on {data}
+
+{(type(model).__doc__ or "").strip().splitlines()[0]}
+
+![samples](grid.png)
+
+```python
+import ganzoo
+images = ganzoo.load("this folder").sample(16, seed=0)  # [16, {", ".join(map(str, model.G.image_shape))}] in [-1, 1]
+```
+
+Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},
+with ganzoo {config["ganzoo"]}.
+
+## Judged
+
+{judged}
+"""
+
+
+# -- reading
+
+
+def _from_folder(folder: Path) -> Pretrained:
+    config = _read_config(folder)
+    networks = {
+        name: _network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
+        for name, made in config["networks"].items()
+    }
+    generator = networks["generator"]
+    if not isinstance(generator, Generator):
+        raise ValueError(f"{folder / 'config.json'} names {type(generator).__name__} as generator, which is none")
+    return Pretrained(generator, networks.get("discriminator"), config)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no config.json: it is not a model written by `ganzoo export`")
+    try:
+        config = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
+    if set(config) != KEYS:
+        raise ValueError(f"{path} must have the keys {sorted(KEYS)}, got {sorted(config)}")
+    unknown = set(config["networks"]) - set(FILES)
+    if unknown or "generator" not in config["networks"]:
+        raise ValueError(
+            f"{path}: networks must be among {sorted(FILES)} with a generator, got {sorted(config['networks'])}"
+        )
+    return config
+
+
+def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
+    """Make a network without weights, check a file of tensors against it, and put them in."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    data = path.read_bytes()
+    if data[:2] == b"PK" or data[:1] == b"\x80":
+        raise ValueError(f"{path} is a pickle, not safetensors: refused, because loading it could run code")
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise ValueError(f"{path} was altered or damaged: its SHA-256 is not the one in config.json. Download it again")
+    try:
+        tensors = tensors_from_bytes(data)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not safetensors: {error}") from error
+    with torch.device("meta"):  # no memory is taken before the shapes are known to be right
+        network: nn.Module = build(config)
+    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    if wanted.keys() != tensors.keys():
+        raise ValueError(
+            f"{path} and config.json do not belong together: missing {sorted(wanted.keys() - tensors.keys())[:3]},"
+            f" unknown {sorted(tensors.keys() - wanted.keys())[:3]}"
+        )
+    for key, shape in wanted.items():
+        if tuple(tensors[key].shape) != shape:
+            raise ValueError(f"{path}: {key} has shape {list(tensors[key].shape)}, config.json needs {list(shape)}")
+    network.load_state_dict(tensors, strict=True, assign=True)
+    return network
+
+
+def _from_checkpoint(path: Path) -> Pretrained:
+    model, ours = _game_of(path)
+    return Pretrained(model.G_ema, model.D, {"variant": model.config(), "training": ours})
+
+
+def _game_of(path: Path) -> tuple[GAN, dict[str, Any]]:
+    checkpoint = read_checkpoint(path)
+    ours = checkpoint["ganzoo"]
+    if "reason" in ours["model"]:
+        raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
+    model = build(ours["model"])
+    try:
+        model.load_state_dict(checkpoint["state_dict"], strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+    return model.eval(), ours
+
+
+def _any_labels(generator: Generator, n: int) -> list[int] | None:
+    return [i % generator.num_classes for i in range(n)] if generator.num_classes else None
+
+
+def _download(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise ValueError(f"to load {name!r} from the Hugging Face hub: pip install 'ganzoo[hub]'") from error
+    patterns = ["config.json", "*.safetensors", "README.md", "grid.png"]
+    return Path(snapshot_download(name, allow_patterns=patterns))

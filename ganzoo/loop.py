@@ -1,0 +1,58 @@
+"""Two small repairs of Lightning: time counts in batches, and a checkpoint is on disk whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.types import _PATH
+from lightning.pytorch.loops.optimization.manual import _ManualOptimization
+
+from ganzoo.files import write_atomically
+
+
+class CountBatches(_ManualOptimization):
+    """Makes ``trainer.global_step`` the number of batches; Lightning counts the steps of every optimizer.
+
+    With n_critic 5 and one generator step Lightning would count 6 for five batches, and ``max_steps``, checkpoint
+    intervals and loggers would each mean something else.
+    """
+
+    @classmethod
+    def install(cls, trainer: L.Trainer) -> None:
+        """Put the loop into ``trainer``; before a checkpoint is restored, so that the count is restored into it."""
+        trainer.fit_loop.epoch_loop.manual_optimization = cls(trainer)
+
+    def _on_before_step(self) -> None:
+        self.trainer.profiler.start("optimizer_step")  # type: ignore[attr-defined]
+
+    def _on_after_step(self) -> None:
+        self.trainer.profiler.stop("optimizer_step")  # type: ignore[attr-defined]
+
+    def advance(self, kwargs: Any) -> None:
+        """Run one batch and count it."""
+        self.optim_step_progress.increment_ready()
+        super().advance(kwargs)
+        self.optim_step_progress.increment_completed()
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, flushes it to disk, then moves it there in one step."""
+
+    @classmethod
+    def install(cls, trainer: L.Trainer) -> None:
+        """Replace Lightning's default writer; a writer chosen by the user stays."""
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = cls()
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
+        """Write ``checkpoint`` to ``path``.
+
+        Raises:
+            OSError: the disk is full or not writable; what was at ``path`` before is untouched.
+        """
+        if "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))

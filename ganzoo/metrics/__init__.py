@@ -1,0 +1,1 @@
+"""Judging: features, distances, neighbours, references."""

@@ -1,0 +1,101 @@
+"""Every verdict from one pass of features, and the floor that real images get at the same N."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganzoo.metrics.frechet import frechet, frechet_from_features
+from ganzoo.metrics.kernel import draw_subsets, kernel_distance, kernel_distance_subsets
+from ganzoo.metrics.moments import Moments
+from ganzoo.metrics.neighbours import density_coverage, memorisation, precision_recall
+from ganzoo.metrics.references import Reference
+from ganzoo.metrics.score import classifier_score
+
+KINDS = {
+    "fd": "Fréchet distance, lower is better",
+    "kd": "kernel distance (MMD²), lower is better",
+    "precision": "samples that look real, k = 3",
+    "recall": "real images that can occur, k = 3",
+    "density": "samples per real neighbourhood, k = 5",
+    "coverage": "real images with a sample near, k = 5",
+    "nn_ratio": "distance to training set, 0: copies",
+    "authenticity": "samples that are no copies",
+    "classifier_score": "inception score's formula",
+}
+EXACT_KD = 20_000  # beyond this many images the kernel distance is averaged over subsets
+
+
+class Verdict(NamedTuple):
+    """The values by kind, and what real images get for the same number of images."""
+
+    values: dict[str, float]
+    floors: dict[str, float]
+    n: int
+    n_floor: int
+
+
+def judge(features: Tensor, logits: Tensor | None, reference: Reference, held_out: Tensor) -> dict[str, float]:
+    """Return all values that the features of samples allow.
+
+    Args:
+        features: Of the samples, float32 [N, d].
+        logits: Of the samples, [N, K], or None.
+        reference: Of the training images, with its features.
+        held_out: Features of real images that were not trained on, [M, d].
+    """
+    real = reference.features
+    assert real is not None
+    same = real[: len(features)]
+    p, r = precision_recall(same, features)
+    density, coverage = density_coverage(same, features)
+    copies = memorisation(real, held_out, features)
+    values = {
+        "fd": fd(features, reference),
+        "kd": kd(features, real),
+        "precision": p,
+        "recall": r,
+        "density": density,
+        "coverage": coverage,
+        "nn_ratio": copies.nn_ratio,
+        "authenticity": copies.authenticity,
+    }
+    if logits is not None:
+        values["classifier_score"] = classifier_score(logits)[0]
+    return values
+
+
+def floor(reference: Reference, n: int) -> tuple[dict[str, float], int]:
+    """Return what ``n`` real images get when judged against the others, and how many they were.
+
+    The images are split by a fixed permutation; with fewer than 2 n of them, each part gets half.
+    """
+    real = reference.features
+    assert real is not None
+    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
+    n = min(n, len(real) // 2)
+    a, b = order[:n], order[n:]
+    moments = Moments(real.shape[1])
+    moments.update(real[b])
+    rest = Reference(moments.mean.clone(), moments.cov(), len(b), features=real[b])
+    logits = None if reference.logits is None else reference.logits[a]
+    return judge(real[a], logits, rest, real[a]), n
+
+
+def fd(features: Tensor, reference: Reference) -> float:
+    """Return the Fréchet distance of features to a reference."""
+    if len(features) <= features.shape[1]:
+        return frechet_from_features(features, reference.mu, reference.sigma, reference.n)
+    moments = Moments(features.shape[1])
+    moments.update(features)
+    return frechet(reference.mu, reference.sigma, moments.mean, moments.cov(), reference.n, moments.n)
+
+
+def kd(features: Tensor, real: Tensor) -> float:
+    """Return the kernel distance of features to as many real ones (at least 5,000, where there are)."""
+    real = real[: max(len(features), 5_000)]
+    if len(features) <= EXACT_KD:
+        return kernel_distance(features, real)
+    generator = torch.Generator().manual_seed(0)
+    pairs = draw_subsets(len(features), generator=generator), draw_subsets(len(real), generator=generator)
+    return kernel_distance_subsets(features, real, *pairs)[0]

@@ -1,0 +1,38 @@
+"""What a metric may be called: only the verified Inception network earns the names of the literature."""
+
+import re
+
+from ganzoo.metrics.features import Extractor
+
+OFFICIAL = {"fd": "fid", "kd": "kid", "classifier_score": "inception_score"}
+
+
+def metric_name(kind: str, extractor: Extractor) -> str:
+    """Return the name under which a value is written: ``fid`` or ``fd@mnist-lenet64.v1``.
+
+    Args:
+        kind: What is measured: fd, kd, classifier_score, precision, recall, density, coverage, ...; or one of
+            the names fid, kid and inception_score, which demand the verified weights.
+        extractor: What measured it.
+
+    Raises:
+        ValueError: ``kind`` is fid, kid or inception_score and the extractor is not the official one.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", kind):
+        raise ValueError(f"a kind of metric is written in lower-case letters, digits and _, got {kind!r}")
+    if kind in OFFICIAL.values():
+        return _earned(kind, extractor)
+    if extractor.official and kind in OFFICIAL:
+        return OFFICIAL[kind]
+    return f"{kind}@{extractor.id}"
+
+
+def _earned(name: str, extractor: Extractor) -> str:
+    if extractor.official:
+        return name
+    neutral = next(kind for kind, official in OFFICIAL.items() if official == name)
+    raise ValueError(
+        f"{name} is defined by the Inception weights whose SHA-256 starts with 6726825d, and {extractor.id}"
+        f" is not that: ask for {neutral} (written {neutral}@{extractor.id}), or give"
+        " weights-inception-2015-12-05-6726825d.pth through the environment variable GANZOO_WEIGHTS"
+    )

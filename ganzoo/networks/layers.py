@@ -1,0 +1,139 @@
+"""Pieces that the networks share: normalisations, initialisations and the ladder of resolutions."""
+
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+from torch import nn
+from torch.nn.utils import parametrizations
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+SIZES = (8, 16, 28, 32, 64, 128, 256)  # 28 = 7 * 4 starts from a 7x7 map, the others from 4x4
+
+
+def check_word(name: str, word: str, words: Sequence[str]) -> None:
+    """Check an argument that is one of a few words.
+
+    Raises:
+        ValueError: ``word`` is none of ``words``.
+    """
+    if word not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, got {word!r}")
+
+
+def check_counts(least: int = 1, **counts: int) -> None:
+    """Check sizes and numbers of layers.
+
+    Raises:
+        ValueError: a count is smaller than ``least``.
+    """
+    for name, count in counts.items():
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, got {count}")
+
+
+def ladder(image_shape: Sequence[int]) -> tuple[int, int]:
+    """Return (size of the smallest map, number of doublings from it to the image).
+
+    Args:
+        image_shape: (C, S, S) with S one of ``SIZES``.
+
+    Raises:
+        ValueError: the image is not square, or of another size.
+    """
+    if len(image_shape) != 3 or image_shape[1] != image_shape[2] or image_shape[1] not in SIZES:
+        sizes = ", ".join(map(str, SIZES))
+        raise ValueError(
+            f"image_shape must be (channels, size, size) with size one of {sizes}, got {tuple(image_shape)}:"
+            " resize or pad the images"
+        )
+    check_counts(channels=image_shape[0])
+    start = 7 if image_shape[1] == 28 else 4
+    return start, int(math.log2(image_shape[1] // start))
+
+
+def make_norm(word: str, channels: int) -> nn.Module:
+    """Return the normalisation of maps [N, C, H, W]; nothing for "none" and "spectral".
+
+    "layer" normalises a sample over C, H and W, "instance" each of its channels over H and W; "batch" alone
+    mixes samples.
+    """
+    if word == "batch":
+        return nn.BatchNorm2d(channels)
+    if word == "layer":
+        return nn.GroupNorm(1, channels)
+    if word == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    return nn.Identity()
+
+
+def make_vector_norm(word: str, features: int) -> nn.Module:
+    """Return the normalisation of vectors [N, features]; nothing for "none" and "spectral"."""
+    if word == "batch":
+        return nn.BatchNorm1d(features)
+    if word == "layer":
+        return nn.LayerNorm(features)
+    return nn.Identity()
+
+
+def has_norm(word: str) -> bool:
+    """Tell whether the word stands for a normalisation of maps: it has a shift, so layers need no bias."""
+    return word not in ("none", "spectral")
+
+
+def add_spectral_norm(network: nn.Module) -> None:
+    """Divide the weight of every layer by its largest singular value; call it after the initialisation.
+
+        W -> W / σ(W)    (Eq. 8)
+
+    A kernel is reshaped to [out, in * k * k]; σ follows W by one power iteration per forward in training
+    mode.
+
+    Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018.
+    https://arxiv.org/abs/1802.05957
+    """
+    for module in list(network.modules()):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            parametrizations.spectral_norm(module)
+
+
+def init_radford(module: nn.Module) -> None:
+    """Draw weights from N(0, 0.02), gains of norms from N(1, 0.02), set biases to 0; for ``network.apply``.
+
+    Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+    Networks", 2016. https://arxiv.org/abs/1511.06434
+    """
+    layers, norms = (
+        (nn.Conv2d, nn.ConvTranspose2d, nn.Linear),
+        (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d),
+    )
+    if isinstance(module, layers + norms):
+        nn.init.normal_(module.weight, 0.0 if isinstance(module, layers) else 1.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def he(layer: Layer, slope: float = 0.0) -> Layer:
+    """Draw weights from N(0, 2 / ((1 + slope²) fan_in)), set the bias to 0, and return the layer.
+
+    ``slope`` is that of the leaky ReLU behind the layer; 1: none follows.
+
+    He et al., "Delving Deep into Rectifiers", 2015. https://arxiv.org/abs/1502.01852
+    """
+    nn.init.kaiming_normal_(layer.weight, a=slope, nonlinearity="leaky_relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def xavier(layer: Layer, gain: float = 1.0) -> Layer:
+    """Draw uniform weights of variance gain² * 2 / (fan_in + fan_out), set the bias to 0, return the layer.
+
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+    https://proceedings.mlr.press/v9/glorot10a.html
+    """
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,179 @@
+"""The residual networks that WGAN-GP and SN-GAN train on CIFAR-10."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from ganzoo.latents import Normal, Prior
+from ganzoo.networks.layers import (
+    add_spectral_norm,
+    check_counts,
+    check_word,
+    has_norm,
+    ladder,
+    make_norm,
+    xavier,
+)
+from ganzoo.roles import Discriminator, Generator, Label
+
+GeneratorNorm = Literal["batch", "layer", "instance", "none"]
+DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]
+
+
+class ResNetGenerator(Generator):
+    """Pre-activation residual blocks that double a 4x4 (7x7 for 28) map up to the image; tanh output.
+
+    Weights are drawn as by Glorot & Bengio, with gain √2 in the 3x3 convolutions of the blocks. In blocks
+    with a norm convolutions have no bias.
+
+    Gulrajani et al., "Improved Training of Wasserstein GANs", 2017. https://arxiv.org/abs/1704.00028
+
+    Args:
+        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        prior: The distribution of z.
+        width: Channels of every map; 128 in the paper, 256 in SN-GAN (https://arxiv.org/abs/1802.05957).
+        norm: Normalisation before each activation.
+        num_classes: Number of classes that G is conditioned on; 0: unconditional.
+
+    Raises:
+        ValueError: an argument is none of the allowed words or numbers.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (3, 32, 32),
+        prior: Prior = Normal(dim=128),
+        width: int = 128,
+        norm: GeneratorNorm = "batch",
+        num_classes: int = 0,
+    ) -> None:
+        super().__init__(image_shape, prior, num_classes)
+        check_word("norm", norm, get_args(GeneratorNorm))
+        check_counts(width=width)
+        start, n_doublings = ladder(image_shape)
+        self.label = Label(num_classes)
+        self.body = nn.Sequential(
+            xavier(nn.Linear(prior.dim + self.label.dim, width * start**2)),
+            nn.Unflatten(1, (width, start, start)),
+            *(_up_block(width, norm) for _ in range(n_doublings)),
+            make_norm(norm, width),
+            nn.ReLU(),
+            xavier(nn.Conv2d(width, image_shape[0], 3, padding=1)),
+            nn.Tanh(),
+        )
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images [N, C, S, S] in [-1, 1] for latents z [N, dim] and labels y [N]."""
+        images: Tensor = self.body(self.label(z, y))
+        return images
+
+
+class ResNetDiscriminator(Discriminator):
+    """Residual blocks that halve the image to an 8x8 (7x7 for 28, 4x4 for 8) map, two more, global pooling.
+
+    Weights are drawn as in ``ResNetGenerator``. The first block has no norm; in blocks with a norm
+    convolutions have no bias; the last layer has no bias. Features are averaged over positions (Gulrajani et
+    al.), with "spectral" summed (Miyato et al.), because there no weight can make up for the scale.
+    ``features`` maps x to them, [N, width].
+
+    With "batch" a logit depends on the other images of the batch: penalties on gradients need another norm.
+
+    Gulrajani et al., "Improved Training of Wasserstein GANs", 2017. https://arxiv.org/abs/1704.00028
+    Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018.
+    https://arxiv.org/abs/1802.05957
+
+    Args:
+        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        width: Channels of every map.
+        norm: Normalisation before each activation, or of weights ("spectral").
+
+    Raises:
+        ValueError: an argument is none of the allowed words or numbers.
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int] = (3, 32, 32), width: int = 128, norm: DiscriminatorNorm = "none"
+    ) -> None:
+        super().__init__(image_shape)
+        check_word("norm", norm, get_args(DiscriminatorNorm))
+        check_counts(width=width)
+        start, n_doublings = ladder(image_shape)
+        n_halvings = n_doublings if start == 7 else max(n_doublings - 1, 1)
+        self.features = nn.Sequential(
+            _first_block(image_shape[0], width),
+            *(_down_block(width, norm) for _ in range(n_halvings - 1)),
+            *(_flat_block(width, norm) for _ in range(2)),
+            nn.ReLU(),
+            _GlobalPool("sum" if norm == "spectral" else "mean"),
+        )
+        self.head = xavier(nn.Linear(width, 1, bias=False))
+        if norm == "spectral":
+            add_spectral_norm(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N] of images x [N, C, S, S]."""
+        logits: Tensor = self.head(self.features(x))
+        return logits.reshape(x.shape[0])
+
+
+class _Residual(nn.Module):
+    def __init__(self, residual: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.residual, self.shortcut = residual, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        total: Tensor = self.residual(x) + self.shortcut(x)
+        return total
+
+
+class _GlobalPool(nn.Module):
+    def __init__(self, how: Literal["sum", "mean"]) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum(dim=(2, 3)) if self.how == "sum" else x.mean(dim=(2, 3))
+
+
+def _up_block(width: int, norm: str) -> nn.Module:
+    # a 1x1 convolution commutes with upsampling and pooling of its input: shortcuts work on the smaller map
+    shortcut = nn.Sequential(_conv1(width, width, bias=not has_norm(norm)), nn.Upsample(scale_factor=2))
+    return _Residual(_residual(width, norm, before=nn.Upsample(scale_factor=2)), shortcut)
+
+
+def _down_block(width: int, norm: str) -> nn.Module:
+    shortcut = nn.Sequential(nn.AvgPool2d(2), _conv1(width, width, bias=not has_norm(norm)))
+    return _Residual(_residual(width, norm, after=nn.AvgPool2d(2)), shortcut)
+
+
+def _flat_block(width: int, norm: str) -> nn.Module:
+    return _Residual(_residual(width, norm), nn.Identity())
+
+
+def _first_block(n_in: int, width: int) -> nn.Module:
+    residual = nn.Sequential(_conv3(n_in, width), nn.ReLU(), _conv3(width, width), nn.AvgPool2d(2))
+    return _Residual(residual, nn.Sequential(nn.AvgPool2d(2), _conv1(n_in, width)))
+
+
+def _residual(width: int, norm: str, before: nn.Module | None = None, after: nn.Module | None = None) -> nn.Sequential:
+    """Twice norm, ReLU, convolution; ``before`` resizes the first one's input, ``after`` the last output."""
+    return nn.Sequential(
+        make_norm(norm, width),
+        nn.ReLU(),
+        before or nn.Identity(),
+        _conv3(width, width, bias=not has_norm(norm)),
+        make_norm(norm, width),
+        nn.ReLU(),
+        _conv3(width, width, bias=not has_norm(norm)),
+        after or nn.Identity(),
+    )
+
+
+def _conv3(n_in: int, n_out: int, bias: bool = True) -> nn.Conv2d:
+    return xavier(nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), gain=math.sqrt(2))
+
+
+def _conv1(n_in: int, n_out: int, bias: bool = True) -> nn.Conv2d:
+    return xavier(nn.Conv2d(n_in, n_out, 1, bias=bias))

@@ -1,0 +1,184 @@
+"""How a player steps: optimizer, schedule, clipping and accumulation, all of plain values.
+
+An optimizer here is a recipe: calling it with parameters builds torch's optimizer. Plain numbers (no tuple of
+betas) survive a config file and a checkpoint.
+"""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ganzoo.config import Configurable
+
+
+class Schedule(Configurable):
+    """A factor of the learning rate as a function of the player's batch."""
+
+    def factor(self, batch: int) -> float:
+        """Return the factor at ``batch`` (0, 1, ...)."""
+        raise NotImplementedError
+
+
+class Linear(Schedule):
+    """1 until ``start``, then a straight line to ``end`` at batch ``stop``.
+
+    Args:
+        stop: Batch at which ``end`` is reached.
+        start: Last batch with factor 1.
+        end: Final factor.
+        warmup: Batches over which the factor rises from 0 to 1.
+    """
+
+    def __init__(self, stop: int, start: int = 0, end: float = 0.0, warmup: int = 0) -> None:
+        if stop <= start:
+            raise ValueError(f"stop must come after start, got start={start}, stop={stop}")
+        self.stop, self.start, self.end, self.warmup = stop, start, end, warmup
+
+    def factor(self, batch: int) -> float:
+        """Return the factor at ``batch``."""
+        done = min(max((batch - self.start) / (self.stop - self.start), 0.0), 1.0)
+        return _rise(batch, self.warmup) * (1 + done * (self.end - 1))
+
+
+class Cosine(Schedule):
+    """Half a cosine from 1 at batch 0 to ``end`` at batch ``stop``.
+
+    Args:
+        stop: Batch at which ``end`` is reached.
+        end: Final factor.
+        warmup: Batches over which the factor rises from 0 to 1.
+    """
+
+    def __init__(self, stop: int, end: float = 0.0, warmup: int = 0) -> None:
+        if stop < 1:
+            raise ValueError(f"stop must be at least 1, got {stop}")
+        self.stop, self.end, self.warmup = stop, end, warmup
+
+    def factor(self, batch: int) -> float:
+        """Return the factor at ``batch``."""
+        wave = (1 + math.cos(math.pi * min(batch / self.stop, 1.0))) / 2
+        return _rise(batch, self.warmup) * (self.end + (1 - self.end) * wave)
+
+
+def _rise(batch: int, warmup: int) -> float:
+    return min((batch + 1) / warmup, 1.0) if warmup else 1.0
+
+
+class Optimizer(Configurable):
+    """How a player steps.
+
+    Args:
+        lr: Learning rate.
+        schedule: Factor of ``lr`` over the batches; none: constant.
+        clip_norm: Largest norm of the gradient (after averaging over ranks); none: no clipping.
+        accumulate: A batch is cut into this many micro-batches whose gradients are averaged before the step.
+    """
+
+    def __init__(
+        self, lr: float, schedule: Schedule | None = None, clip_norm: float | None = None, accumulate: int = 1
+    ) -> None:
+        if lr <= 0:
+            raise ValueError(f"lr must be positive, got {lr}")
+        if accumulate < 1:
+            raise ValueError(f"accumulate must be at least 1, got {accumulate}")
+        if clip_norm is not None and clip_norm <= 0:
+            raise ValueError(f"clip_norm must be positive, got {clip_norm}")
+        self.lr, self.schedule, self.clip_norm, self.accumulate = lr, schedule, clip_norm, accumulate
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Build torch's optimizer of ``parameters``."""
+        raise NotImplementedError
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980); decoupled weight decay as in AdamW.
+
+    Args:
+        lr: Learning rate.
+        beta1: Decay of the first moment.
+        beta2: Decay of the second moment.
+        eps: Added to the root of the second moment.
+        weight_decay: Decoupled weight decay.
+        schedule: Factor of ``lr`` over the batches; none: constant.
+        clip_norm: Largest norm of the gradient; none: no clipping.
+        accumulate: Number of micro-batches per batch.
+    """
+
+    def __init__(
+        self,
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        schedule: Schedule | None = None,
+        clip_norm: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        super().__init__(lr=lr, schedule=schedule, clip_norm=clip_norm, accumulate=accumulate)
+        self.beta1, self.beta2, self.eps, self.weight_decay = beta1, beta2, eps, weight_decay
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Build torch's Adam."""
+        betas = (self.beta1, self.beta2)
+        if self.weight_decay:
+            return torch.optim.AdamW(parameters, self.lr, betas, self.eps, self.weight_decay)
+        return torch.optim.Adam(parameters, self.lr, betas, self.eps)
+
+
+class RMSprop(Optimizer):
+    """RMSprop.
+
+    Args:
+        lr: Learning rate.
+        alpha: Decay of the second moment.
+        eps: Added to the root of the second moment.
+        schedule: Factor of ``lr`` over the batches; none: constant.
+        clip_norm: Largest norm of the gradient; none: no clipping.
+        accumulate: Number of micro-batches per batch.
+    """
+
+    def __init__(
+        self,
+        lr: float = 5e-5,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        schedule: Schedule | None = None,
+        clip_norm: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        super().__init__(lr=lr, schedule=schedule, clip_norm=clip_norm, accumulate=accumulate)
+        self.alpha, self.eps = alpha, eps
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Build torch's RMSprop."""
+        return torch.optim.RMSprop(parameters, self.lr, self.alpha, self.eps)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    Args:
+        lr: Learning rate.
+        momentum: Heavy-ball momentum.
+        schedule: Factor of ``lr`` over the batches; none: constant.
+        clip_norm: Largest norm of the gradient; none: no clipping.
+        accumulate: Number of micro-batches per batch.
+    """
+
+    def __init__(
+        self,
+        lr: float = 1e-2,
+        momentum: float = 0.0,
+        schedule: Schedule | None = None,
+        clip_norm: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        super().__init__(lr=lr, schedule=schedule, clip_norm=clip_norm, accumulate=accumulate)
+        self.momentum = momentum
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Build torch's SGD."""
+        return torch.optim.SGD(parameters, self.lr, self.momentum)

@@ -1,0 +1,84 @@
+"""Pictures of samples, for people to look at."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.files import write_atomically
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Map [-1, 1] to 0..255, rounded."""
+    return (images * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:
+    """Tile images [N, C, H, W] in [-1, 1]; small ones are enlarged by a whole factor to about ``cell`` pixels.
+
+    Args:
+        images: 1 or 3 channels.
+        columns: Images per row; by default as square as possible.
+        gap: Pixels between images.
+        cell: Side that small images are enlarged to.
+
+    Raises:
+        ValueError: the images are not [N, 1 or 3, H, W].
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
+        raise ValueError(f"expected images [N, 1 or 3, H, W], got {list(images.shape)}")
+    factor = max(1, cell // images.shape[-1])
+    pixels = to_uint8(images.detach().float().cpu()).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    n, c, h, w = pixels.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = torch.full((c, rows * (h + gap) + gap, columns * (w + gap) + gap), 255, dtype=torch.uint8)
+    for i, image in enumerate(pixels):
+        top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
+        sheet[:, top : top + h, left : left + w] = image
+    array = sheet.permute(1, 2, 0).numpy()
+    return Image.fromarray(array[:, :, 0] if c == 1 else array)
+
+
+def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
+    """Draw points [N, 2] (or a histogram of [N, 1]), over ``others`` (the data) in grey."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 4), dpi=120, layout="tight")
+    axes = figure.add_subplot()
+    for xs, colour, label in ((others, "0.7", "data"), (points, "tab:blue", "samples")):
+        if xs is None:
+            continue
+        xs = xs.detach().float().cpu()
+        if xs.shape[1] == 1:
+            axes.hist(xs[:, 0].numpy(), bins=80, density=True, color=colour, alpha=0.6, label=label)
+        else:
+            axes.scatter(xs[:, 0].numpy(), xs[:, 1].numpy(), s=2, color=colour, label=label)
+    axes.legend(loc="upper right", fontsize=7)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3].copy())
+
+
+def picture(samples: Tensor, data: Tensor | None = None) -> Image.Image:
+    """Return a grid of images, or a scatter plot of points."""
+    return grid(samples) if samples.ndim == 4 else scatter(samples, data)
+
+
+def save_png(image: Image.Image, path: str | Path) -> Path:
+    """Write a PNG, whole or not at all."""
+    path = Path(path)
+    write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
+    return path
+
+
+def save_images(images: Tensor, folder: str | Path, names: Sequence[str]) -> None:
+    """Write images [N, C, H, W] in [-1, 1] as one PNG each."""
+    for name, image in zip(names, to_uint8(images.detach().float().cpu()), strict=True):
+        array = image.permute(1, 2, 0).numpy()
+        save_png(Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array), Path(folder) / f"{name}.png")

@@ -1,0 +1,133 @@
+"""What a game asks of the networks that play it."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.config import Configurable
+from ganzoo.latents import Prior
+
+BLOCK = (
+    16  # images are sampled in whole blocks of consecutive seeds, so that a seed's image never depends on the request
+)
+
+
+class Generator(Configurable, nn.Module):
+    """A network G: z, [N, dim] -> x, [N, C, H, W] in [-1, 1], that carries all that is needed to sample it.
+
+    Args:
+        image_shape: (C, H, W) of an image, or (d,) of a point.
+        prior: The distribution of z.
+        num_classes: Number of classes that G is conditioned on; 0: unconditional.
+    """
+
+    def __init__(self, image_shape: Sequence[int], prior: Prior, num_classes: int = 0) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.prior = prior
+        self.num_classes = num_classes
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images [N, *image_shape] for latents z [N, dim] and labels y [N]."""
+        raise NotImplementedError
+
+
+class Discriminator(Configurable, nn.Module):
+    """A network D: x, [N, C, H, W] -> logits, [N].
+
+    Args:
+        image_shape: (C, H, W) of an image, or (d,) of a point.
+    """
+
+    def __init__(self, image_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [N] of images x [N, *image_shape]."""
+        raise NotImplementedError
+
+
+class Label(nn.Module):
+    """Appends a learnt vector of the label to z; with ``num_classes=0`` it returns z as it is.
+
+    Args:
+        num_classes: Number of classes.
+        dim: Size of the vector.
+    """
+
+    def __init__(self, num_classes: int, dim: int = 32) -> None:
+        super().__init__()
+        self.num_classes, self.dim = num_classes, dim if num_classes else 0
+        self.table = nn.Embedding(num_classes, dim) if num_classes else None
+
+    def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """Return [N, dim of z + dim].
+
+        Raises:
+            ValueError: labels are missing, or given to an unconditional network.
+        """
+        if self.table is None:
+            if y is not None:
+                raise ValueError("this generator is unconditional: call it without labels")
+            return z
+        if y is None:
+            raise ValueError(f"this generator is conditional on {self.num_classes} classes: give labels y, [N]")
+        return torch.cat([z, self.table(y)], dim=1)
+
+
+@torch.no_grad()
+def sample_seeds(generator: Generator, seeds: range, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the images of consecutive seeds, [len(seeds), *image_shape] in [-1, 1].
+
+    The image of a seed is bitwise the same alone, in any range and on any number of processes: latents are a
+    function of the seed, and the network always sees whole, aligned blocks of ``BLOCK`` seeds.
+
+    Args:
+        generator: In evaluation mode.
+        seeds: Consecutive seeds, step 1.
+        labels: One class for all, or one per seed; only for a conditional generator.
+
+    Raises:
+        ValueError: labels are missing, superfluous, out of range or too few.
+    """
+    device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    y = check_labels(labels, len(seeds), generator.num_classes)
+    first, last = seeds.start // BLOCK, math.ceil(seeds.stop / BLOCK)
+    parts = []
+    for block in range(first, last):
+        start = block * BLOCK
+        low, high = max(seeds.start, start) - start, min(seeds.stop, start + BLOCK) - start
+        z = generator.prior.seeded(range(start, start + BLOCK), device)
+        if y is None:
+            images = generator(z)
+        else:
+            # every label of the block's other seeds is 0: no image depends on its neighbours in evaluation mode
+            block_y = torch.zeros(BLOCK, dtype=torch.long)
+            block_y[low:high] = y[start + low - seeds.start : start + high - seeds.start]
+            images = generator(z, block_y.to(device))
+        parts.append(images[low:high])
+    return torch.cat(parts) if parts else torch.empty(0, *generator.image_shape, device=device)
+
+
+def check_labels(labels: Sequence[int] | Tensor | int | None, n: int, num_classes: int) -> Tensor | None:
+    """Return labels as [n] whole numbers, or None for an unconditional generator.
+
+    Raises:
+        ValueError: labels are missing, superfluous, out of range or not ``n``.
+    """
+    if num_classes == 0:
+        if labels is not None:
+            raise ValueError("this generator is unconditional: leave labels out")
+        return None
+    if labels is None:
+        raise ValueError(f"this generator is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
+    y = torch.as_tensor(labels, dtype=torch.long).flatten()
+    y = y.expand(n) if len(y) == 1 else y
+    if len(y) != n:
+        raise ValueError(f"expected one label or {n} labels, got {len(y)}")
+    if n and not (int(y.min()) >= 0 and int(y.max()) < num_classes):
+        raise ValueError(f"labels must be from 0 to {num_classes - 1}, got {y.tolist()[:8]}")
+    return y

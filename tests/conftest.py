@@ -1,0 +1,20 @@
+"""One thread per process, and no file outside a test's own folder."""
+
+import os
+import warnings
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("GANZOO_RUN", raising=False)
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,314 @@
+import hashlib
+import io
+import pickle
+import shutil
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn.functional import softmax
+
+from ganzoo.config import Configurable, build
+from ganzoo.metrics import inception, lenet
+from ganzoo.metrics.features import Raw, full_precision
+from ganzoo.metrics.inception import InceptionV3
+from ganzoo.metrics.lenet import SHA256, WEIGHTS, LeNet64, as_mnist
+
+
+@pytest.fixture(scope="module")
+def made_weights(tmp_path_factory):
+    """The real Inception architecture with random weights, saved as torch-fidelity saves them."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Bare(FeatureExtractorInceptionV3):
+        def load_state_dict(self, state_dict, strict=True, assign=False):
+            return None
+
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    empty.seek(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = Bare("made", ["2048"], empty)
+        for name, value in network.state_dict().items():
+            if name.endswith("running_var"):
+                value.uniform_(0.001, 0.01)
+    path = tmp_path_factory.mktemp("weights") / "made.pth"
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(made_weights):
+    torch.manual_seed(3)
+    extractor = InceptionV3(str(made_weights))
+    assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(3)))
+    return extractor
+
+
+def noise(n, channels, size, seed=0):
+    return torch.randint(0, 256, (n, channels, size, size), generator=torch.Generator().manual_seed(seed)).byte()
+
+
+def sklearn_digits():
+    digits = load_digits()
+    images = torch.tensor(digits.images).mul(255 / 16).round().byte().unsqueeze(1)
+    return images, torch.tensor(digits.target)
+
+
+def test_inception_equals_torch_fidelity(made, made_weights):
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    images = noise(3, 3, 32)
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(made_weights))
+    features, logits = theirs(images)
+    ours = made(images)
+    assert ours.features.shape == (3, 2048)
+    assert ours.logits.shape == (3, 1008)
+    assert features.std(dim=0).mean() > 1e-3
+    torch.testing.assert_close(ours.features, features, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours.logits, logits, rtol=1e-6, atol=1e-6)
+
+
+def test_inception_repeats_grey(made):
+    grey = noise(2, 1, 28)
+    torch.testing.assert_close(made(grey).features, made(grey.repeat(1, 3, 1, 1)).features, rtol=0, atol=0)
+
+
+def test_inception_with_other_bytes_is_unverified(made, made_weights):
+    digest = hashlib.sha256(made_weights.read_bytes()).hexdigest()
+    assert (made.official, made.sha256, made.id) == (False, digest, f"inception-unverified-{digest[:8]}")
+    assert (made.dim, made.family) == (2048, "A")
+
+
+def test_inception_with_the_right_hash_is_official(made_weights, monkeypatch):
+    digest = hashlib.sha256(made_weights.read_bytes()).hexdigest()
+    monkeypatch.setattr(inception, "OFFICIAL_PREFIX", digest[:8])
+    monkeypatch.setattr(inception, "inception", lambda state, source: nn.Identity())
+    extractor = InceptionV3(str(made_weights))
+    assert (extractor.official, extractor.id) == (True, "inception-2015-12-05")
+
+
+class Touch:
+    """A pickle that would write a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_inception_never_runs_a_pickle(tmp_path):
+    bad = {"x": Touch(tmp_path / "ran")}
+    torch.save(bad, tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes(pickle.dumps(bad, protocol=2))
+    for name in ("a.pth", "b.pth"):
+        with pytest.raises(ValueError, match="holds no plain tensors"):
+            InceptionV3(str(tmp_path / name))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_inception_names_tensors_that_do_not_fit(tmp_path):
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="does not fit InceptionV3"):
+        InceptionV3(str(tmp_path / "other.pth"))
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    with pytest.raises(ValueError, match="should hold a dict of tensors, holds list"):
+        InceptionV3(str(tmp_path / "list.pth"))
+
+
+@pytest.mark.parametrize("argument", [True, False])
+def test_missing_weights_are_explained(tmp_path, monkeypatch, argument):
+    monkeypatch.setenv("GANZOO_WEIGHTS", str(tmp_path))
+    with pytest.raises(ValueError, match=r"(?s)neither a file nor a folder.*6726825d\.pth.*GANZOO_WEIGHTS"):
+        InceptionV3(str(tmp_path / "none.pth") if argument else None)
+
+
+def test_weights_are_found_in_the_folder_of_the_environment(tmp_path, monkeypatch):
+    (tmp_path / inception.FILE).write_bytes(b"")
+    monkeypatch.setenv("GANZOO_WEIGHTS", str(tmp_path))
+    assert inception.find_weights(None) == tmp_path / inception.FILE
+
+
+def test_no_network_is_explained(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.delenv("GANZOO_WEIGHTS", raising=False)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    with pytest.raises(ValueError, match=r"(?s)no route to host.*6726825d\.pth.*GANZOO_WEIGHTS"):
+        InceptionV3()
+    (tmp_path / "checkpoints" / inception.FILE).write_bytes(b"cut short")
+    with pytest.raises(ValueError, match="damaged"):
+        InceptionV3()
+
+
+def test_lenet_file_is_the_one_of_its_id():
+    extractor = LeNet64()
+    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == SHA256 == extractor.sha256
+    assert (extractor.id, extractor.dim, extractor.family, extractor.official) == (
+        "mnist-lenet64.v1",
+        64,
+        "grey28",
+        False,
+    )
+    assert WEIGHTS.stat().st_size < 260_000
+
+
+def test_lenet_refuses_a_flipped_byte(tmp_path):
+    path = tmp_path / "flipped.safetensors"
+    shutil.copy(WEIGHTS, path)
+    assert LeNet64(str(path)).dim == 64
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is not mnist-lenet64\.v1: SHA-256 should be"):
+        LeNet64(str(path))
+    with pytest.raises(ValueError, match="reinstall"):
+        LeNet64(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 28), (1, 8), (3, 64), (1, 15)])
+def test_lenet_takes_any_size(channels, size):
+    out = LeNet64()(noise(3, channels, size))
+    assert out.features.shape == (3, 64)
+    assert out.logits.shape == (3, 10)
+    assert out.features.dtype == torch.float32
+    assert out.features.isfinite().all()
+
+
+def test_lenet_sees_the_mean_of_the_channels():
+    grey = noise(4, 1, 28)
+    torch.testing.assert_close(as_mnist(grey.repeat(1, 3, 1, 1)), grey / 255)
+    colours = torch.tensor([30, 60, 90]).byte().view(1, 3, 1, 1).expand(1, 3, 28, 28)
+    torch.testing.assert_close(as_mnist(colours), torch.full((1, 1, 28, 28), 60 / 255))
+
+
+@pytest.mark.parametrize(("size", "frame"), [(8, 6), (15, 6), (16, 0), (32, 0)])
+def test_small_images_get_a_dark_frame(size, frame):
+    out = as_mnist(torch.full((1, 1, size, size), 255, dtype=torch.uint8))
+    expected = torch.zeros(1, 1, 28, 28)
+    expected[..., frame : 28 - frame, frame : 28 - frame] = 1
+    torch.testing.assert_close(out, expected)
+
+
+def test_lenet_reads_the_digits_of_scikit_learn():
+    images, labels = sklearn_digits()
+    accuracy = (LeNet64()(images).logits.argmax(dim=1) == labels).double().mean().item()
+    assert accuracy == pytest.approx(0.9455, abs=0.005)
+
+
+def test_lenet_is_less_sure_of_faint_digits():
+    images, _ = sklearn_digits()
+    halves = images.float().div(2).byte()
+    confidence = [softmax(LeNet64()(x[:200]).logits, dim=1).amax(dim=1).mean() for x in (images, halves)]
+    assert confidence[0] > confidence[1]
+
+
+def test_blocks_do_not_change_features():
+    extractor = LeNet64()
+    images = noise(7, 1, 28)
+    whole = extractor(images)
+    extractor.block = 3
+    torch.testing.assert_close(extractor(images).features, whole.features, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["lenet", "inception"])
+def test_surroundings_do_not_change_features(kind, made):
+    extractor = LeNet64() if kind == "lenet" else made
+    images = noise(2, 3, 28)
+    before = extractor(images)
+    model = nn.Module()
+    model.extractor = extractor
+    model.train()
+    extractor._network.train()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            after = extractor(images)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert not list(model.parameters())
+    assert not model.state_dict()
+    assert torch.equal(before.features, after.features)
+    assert torch.equal(before.logits, after.logits)
+
+
+def test_features_can_be_trained_upon():
+    features = LeNet64()(noise(2, 1, 28)).features
+    probe = nn.Linear(64, 1)
+    probe(features).sum().backward()
+    assert probe.weight.grad is not None
+    assert not features.requires_grad
+
+
+def precisions():
+    backends = torch.backends
+    ops = (
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.cudnn.rnn,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+    )
+    return torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32, [op.fp32_precision for op in ops]
+
+
+@pytest.mark.parametrize("matmul", ["highest", "high", "medium"])
+def test_full_precision_is_set_and_taken_back(matmul):
+    torch.set_float32_matmul_precision(matmul)
+    try:
+        before = precisions()
+        with full_precision():
+            assert precisions() == ("highest", False, ["ieee"] * 5)
+        assert precisions() == before
+        with pytest.raises(KeyError), full_precision():
+            raise KeyError
+        assert precisions() == before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_raw_is_the_pixels():
+    out = Raw(4)(torch.tensor([[[[0, 255], [51, 204]]]], dtype=torch.uint8))
+    torch.testing.assert_close(out.features, torch.tensor([[-1.0, 1.0, -0.6, 0.6]]))
+    assert out.logits is None
+
+
+def test_raw_keeps_points():
+    points = torch.tensor([[1.5, -2.0], [0.0, 3.0]], dtype=torch.float64)
+    assert torch.equal(Raw(2)(points).features, points.float())
+
+
+@pytest.mark.parametrize(
+    ("extractor", "images", "message"),
+    [
+        (LeNet64, torch.zeros(2, 1, 28, 28), "takes uint8 images from 0 to 255, got torch.float32"),
+        (LeNet64, torch.zeros(2, 28, 28, dtype=torch.uint8), r"got \[2, 28, 28\]"),
+        (LeNet64, torch.zeros(2, 4, 28, 28, dtype=torch.uint8), r"got \[2, 4, 28, 28\]"),
+        (LeNet64, torch.zeros(0, 1, 28, 28, dtype=torch.uint8), "N > 0"),
+        (Raw, torch.zeros(2, 3), r"floating points \[N, 2\], got torch.float32 \[2, 3\]"),
+        (Raw, torch.zeros(2, 2, dtype=torch.int64), "got torch.int64"),
+    ],
+)
+def test_wrong_images_are_refused(extractor, images, message):
+    with pytest.raises(ValueError, match=message):
+        extractor()(images)
+
+
+def test_extractors_can_be_made_from_their_config(made, made_weights):
+    for extractor in (LeNet64(), Raw(3)):
+        again = build(extractor.config())
+        assert isinstance(again, Configurable)
+        assert (again.id, again.dim, again.sha256) == (extractor.id, extractor.dim, extractor.sha256)
+    assert made.config()["init_args"] == {"weights": str(made_weights)}
+
+
+def test_lenet_does_not_touch_the_random_state():
+    torch.manual_seed(5)
+    assert lenet.LeNet64().to("cpu").device == torch.device("cpu")
+    assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(5)))

@@ -1,0 +1,49 @@
+"""Networks at the smallest sizes, and what the tests ask of them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
+from ganzoo.networks.layers import SIZES
+
+GENERATORS = [MLPGenerator, DCGANGenerator, ResNetGenerator]
+DISCRIMINATORS = [MLPDiscriminator, DCGANDiscriminator, ResNetDiscriminator]
+NORMS = {
+    MLPGenerator: ("batch", "layer", "none"),
+    DCGANGenerator: ("batch", "none"),
+    ResNetGenerator: ("batch", "layer", "instance", "none"),
+    MLPDiscriminator: ("layer", "spectral", "none"),
+    DCGANDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
+    ResNetDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
+}
+SHAPES = [(c, s, s) for s in SIZES for c in (1, 3)]
+NORMED_G = [(cls, norm) for cls in GENERATORS for norm in NORMS[cls]]
+NORMED_D = [(cls, norm) for cls in DISCRIMINATORS for norm in NORMS[cls]]
+SINGLE_D = [(cls, norm) for cls, norm in NORMED_D if norm != "batch"]
+
+
+def small(cls: type, **kwargs: Any) -> Any:
+    return cls(**{"width": 8, **kwargs})
+
+
+def latents(net: Any, n: int) -> Tensor:
+    return torch.randn(n, net.prior.dim)
+
+
+def dead_parameters(net: nn.Module) -> list[str]:
+    """Names of parameters whose gradient is missing or, up to rounding, zero."""
+    scale = max(p.grad.abs().max().item() for p in net.parameters() if p.grad is not None)
+    return [name for name, p in net.named_parameters() if p.grad is None or p.grad.abs().max().item() < 1e-9 * scale]
+
+
+def weights_of(net: nn.Module, kinds: Any) -> dict[str, Tensor]:
+    return {name: m.weight.detach() for name, m in net.named_modules() if isinstance(m, kinds)}

@@ -1,0 +1,117 @@
+"""What every variant must do."""
+
+import inspect
+
+import pytest
+import torch
+
+from ganzoo import models
+from ganzoo.config import build
+from tests.zoo import SHAPE, SPECIAL, digits, fast, make, optimizers, trainer, weights
+
+VARIANTS = sorted(SPECIAL)
+
+
+def test_every_exported_variant_is_here():
+    assert set(SPECIAL) == set(models.__all__)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_all_parameters_move_and_all_terms_are_finite(name, tmp_path):
+    model = make(name, **fast())
+    before = weights(model)
+    trainer(8, tmp_path).fit(model, datamodule=digits())
+    still = [k for k, p in model.named_parameters() if torch.equal(p, before[k])]
+    assert not still
+    assert {name.split("/")[0] for name in model.shown} == set(model.players())
+    assert all(abs(value) < 1e3 for value in model.shown.values())
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_only_the_mover_moves(name, tmp_path, monkeypatch):
+    model = make(name, **fast())
+    original, seen = type(model).move, []
+
+    def move(self, turn, batch, step):
+        own = {id(p) for p in turn.own}
+        others = {k: p for k, p in self.named_parameters() if id(p) not in own and "G_ema" not in k}
+        before = {k: (p.detach().clone(), None if p.grad is None else p.grad.clone()) for k, p in others.items()}
+        terms = original(self, turn, batch, step)
+        for key, p in others.items():
+            value, grad = before[key]
+            assert torch.equal(p, value), (turn.name, key)
+            assert (p.grad is None) == (grad is None), (turn.name, key)
+            assert grad is None or torch.equal(p.grad, grad), (turn.name, key)
+            assert p.requires_grad
+        seen.append(turn.name)
+        return terms
+
+    monkeypatch.setattr(type(model), "move", move)
+    trainer(4, tmp_path).fit(model, datamodule=digits())
+    assert set(seen) == set(model.players())
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name, tmp_path, monkeypatch):
+    ends = []
+    for seed in ("1", "1", "2"):
+        monkeypatch.setenv("PL_GLOBAL_SEED", seed)
+        model = make(name)
+        torch.manual_seed(torch.randint(1000, ()).item())  # what happened before must not matter
+        trainer(4, tmp_path).fit(model, datamodule=digits())
+        ends.append(torch.cat([p.flatten() for p in model.parameters()]))
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_samples_are_images_and_a_seed_is_an_image(name):
+    model = make(name)
+    images = model.sample(40, seed=5)
+    assert images.shape == (40, *SHAPE)
+    assert images.abs().max() <= 1
+    assert not images.requires_grad
+    assert torch.equal(model.sample(1, seed=21)[0], images[16])
+    assert len(images.flatten(1).unique(dim=0)) == 40
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_configuration_rebuilds_the_game(name):
+    model = make(name, **optimizers(accumulate=2))
+    again = build(model.config())
+    assert type(again) is type(model)
+    assert again.config() == model.config()
+    assert weights(again).keys() == weights(model).keys()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_docstring_has_an_equation_and_a_source(name):
+    cls = getattr(models, name)
+    text = inspect.getdoc(cls)
+    assert "L_D =" in text
+    assert "L_G =" in text
+    assert "https://" in text
+    added = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
+    parents = inspect.signature(cls.__mro__[1].__init__).parameters
+    assert len([p for p in added if p not in parents]) <= 7
+    assert not [p for p in inspect.signature(cls.__init__).parameters.values() if isinstance(p.default, bool)]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
+def test_other_precisions_train(name, precision, tmp_path):
+    model = make(name, **fast())
+    trainer(4, tmp_path, precision=precision).fit(model, datamodule=digits())
+    assert all(abs(value) < 1e3 for value in model.shown.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_learns_a_constant(name, tmp_path):
+    """Signs and wiring: the mean grey of the samples comes to that of the data."""
+    model = make(name, **({} if name == "WGAN" else {"ema_decay": 0.9}), **fast())
+    data = digits(batch_size=64)
+    data.setup("fit")
+    trainer(600, tmp_path).fit(model, datamodule=data)
+    real = torch.cat(list(data.images("train"))).float().mean() / 127.5 - 1
+    assert abs(model.sample(256).mean() - real) < 0.1
