@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-Config = dict[str, Any]  # {"class_path": "ganzoo.models.gan.DCGAN", "init_args": {...}}: plain values only
+Config = dict[str, Any]  # {"class_path": "ganzoo.models.DCGAN", "init_args": {...}}: plain values only
 
 
 class Configurable:
@@ -48,8 +48,11 @@ class Opaque:
 
 
 def path_of(cls: type) -> str:
-    """Return the full import path of a class."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """Return the public import path of a class: ``ganzoo.models.NSGAN``, in whichever file it stands."""
+    parts = cls.__module__.split(".")
+    if parts[0] == "ganzoo" and len(parts) > 2 and parts[1] in ("models", "networks", "data"):
+        parts = parts[:2]
+    return ".".join([*parts, cls.__qualname__])
 
 
 def plain(value: Any) -> Any:

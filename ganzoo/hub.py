@@ -29,7 +29,8 @@ from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config, build
 from ganzoo.files import write_atomically
 from ganzoo.models.gan import GAN
-from ganzoo.pictures import picture, save_images, save_png, to_uint8
+from ganzoo.pictures import picture, save_images, save_png
+from ganzoo.pixels import to_uint8
 from ganzoo.roles import Discriminator, Generator, sample_seeds
 
 FORMAT = "ganzoo/1"

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 def with_input_gradient(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the logits of x, [N], and the gradient of each with respect to its own image, [N, C·H·W].
 
-    Both are differentiable again. They are computed in full precision whatever the trainer's, and through the
-    eager forward of a compiled network, because torch.compile has no double backward.
+    Both are differentiable again. They are computed in the precision of the network's weights even under autocast,
+    and through the eager forward of a compiled network, because torch.compile has no double backward.
 
     Args:
         network: Scores each image by itself: batch norm would mix the rows.
@@ -16,7 +16,8 @@ def with_input_gradient(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     x = x.detach()
     with torch.autocast(x.device.type, enabled=False):
-        x = (x if x.dtype == torch.float64 else x.float()).requires_grad_()
+        dtype = next((p.dtype for p in network.parameters()), torch.promote_types(x.dtype, torch.float32))
+        x = x.to(dtype).requires_grad_()
         logits: Tensor = network.forward(x)
         (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return logits, gradient.flatten(1)

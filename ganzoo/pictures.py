@@ -10,11 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.files import write_atomically
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Map [-1, 1] to 0..255, rounded."""
-    return (images * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+from ganzoo.pixels import to_uint8
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:

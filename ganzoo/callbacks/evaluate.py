@@ -20,7 +20,7 @@ from ganzoo.metrics.judge import KINDS, Verdict, floor, judge
 from ganzoo.metrics.lenet import LeNet64
 from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference, reference_of
-from ganzoo.pictures import to_uint8
+from ganzoo.pixels import to_uint8
 
 BLOCK = 64  # images per pass; a block's samples, its features and so every verdict are the same on any number of ranks
 

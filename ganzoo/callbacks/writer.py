@@ -9,7 +9,8 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from tqdm import tqdm
 
-from ganzoo.pictures import save_images, to_uint8
+from ganzoo.pictures import save_images
+from ganzoo.pixels import to_uint8
 
 CHUNK = 1024  # images per file of the npz and shards formats: rank r writes chunks r, r + W, ...
 

@@ -6,10 +6,10 @@ from ganzoo.data.folder import ImageFolder
 from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
-from ganzoo.data.pixels import resize_uint8, to_float, to_uint8
 from ganzoo.data.shards import Shards, write_shards
 from ganzoo.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, fetch
 from ganzoo.data.workers import WorkerLoader
+from ganzoo.pixels import resize_uint8, to_float, to_uint8
 
 __all__ = [
     "CIFAR10",

@@ -13,8 +13,8 @@ from torch import Tensor
 from ganzoo.config import Configurable
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
-from ganzoo.data.pixels import to_float
 from ganzoo.data.workers import WorkerLoader
+from ganzoo.pixels import to_float
 
 SPLITS = ("train", "val", "test")
 BLOCK = 64  # images handed to a judge at a time

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.base import SPLITS, ImageData, check_size
-from ganzoo.data.pixels import resize_uint8
+from ganzoo.pixels import resize_uint8
 
 SPLIT_SEED = 2014  # never to change: it decides who is in which split
 

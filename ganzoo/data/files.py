@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ganzoo.data.base import BLOCK, SPLITS, ImageData, check_n, check_size, check_split
 from ganzoo.data.memory import MemoryLoader
-from ganzoo.data.pixels import resize_uint8
 from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WorkerLoader, reading, stacked
+from ganzoo.pixels import resize_uint8
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ganzoo.data.order import Order
-from ganzoo.data.pixels import mirror
+from ganzoo.pixels import mirror
 
 
 class MemoryLoader:

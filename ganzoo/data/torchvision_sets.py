@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.base import ImageData, check_size, data_root
-from ganzoo.data.pixels import resize_uint8
+from ganzoo.pixels import resize_uint8
 
 SPLIT_SEED = 1998  # never to change: it decides who is in which split
 CIFAR100_NAMES = """

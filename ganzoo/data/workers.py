@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganzoo.data.order import Order
-from ganzoo.data.pixels import mirror
+from ganzoo.pixels import mirror
 
 OnCorrupt = Literal["raise", "skip"]
 Sample = tuple[Tensor, int]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganzoo.data.pixels import mirror, resize_uint8, to_float, to_uint8
+from ganzoo.pixels import mirror, resize_uint8, to_float, to_uint8
 
 
 def test_every_value_survives_the_round_trip():
@@ -34,7 +34,7 @@ def test_resize_is_antialiased_and_rounded():
 def test_resize_does_not_depend_on_the_company(monkeypatch):
     images = torch.randint(0, 256, (7, 1, 9, 9), dtype=torch.uint8)
     whole = resize_uint8(images, 6)
-    monkeypatch.setattr("ganzoo.data.pixels.CHUNK", 2)
+    monkeypatch.setattr("ganzoo.pixels.CHUNK", 2)
     assert torch.equal(resize_uint8(images, 6), whole)
 
 

@@ -1,0 +1,28 @@
+"""The notebooks run, and are committed without output."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("default")
+def test_notebook_runs(path, monkeypatch):
+    notebook = nbformat.read(path, as_version=4)
+    parameters = notebook.cells[1]
+    assert parameters.source.startswith("BATCHES = ")
+    parameters.source = "BATCHES = 30"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert any("fd" in str(cell.get("outputs")) for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_has_no_output(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert not cell.get("outputs")
+        assert not cell.get("execution_count")
