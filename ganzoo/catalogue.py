@@ -15,7 +15,10 @@ def config_folder() -> Path:
 
 
 def classes(package: str) -> dict[str, str]:
-    """Return the classes that ``ganzoo.<package>`` exports, with the first sentence of each."""
+    """Return what can be chosen from ``ganzoo.<package>``: its exported classes, with the first sentence of each.
+
+    A class that extends nothing of its package's kind is a tool, not a choice: a data set extends another ``Data``.
+    """
     folder = PACKAGE / package
     found = {}
     for node in ast.parse((folder / "__init__.py").read_text()).body:
@@ -43,7 +46,7 @@ def find_config(name: str) -> str:
     path = config_folder() / f"{short}.yaml"
     if path.is_file():
         return str(path)
-    raise ValueError(f"no configuration {name!r}{nearest(short, configs())}; `ganzoo list configs` shows all")
+    raise ValueError(f"no configuration {name!r}{nearest(short, configs())} (`ganzoo list configs` shows all)")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -59,5 +62,9 @@ def _docs(path: Path) -> dict[str, str]:
     return {
         node.name: (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
         for node in tree.body
-        if isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.ClassDef) and (path.parent.name != "data" or _extends(node, "Data"))
     }
+
+
+def _extends(node: ast.ClassDef, kind: str) -> bool:
+    return any(isinstance(base, ast.Name) and base.id.endswith(kind) for base in node.bases)

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+REMEDY = "use another, such as best.ckpt"
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint written by a game; only tensors and plain values are accepted.
@@ -18,14 +20,17 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
+    pickled = f"{path} holds pickled objects and was refused: loading them could run code"
+    if not zipfile.is_zipfile(path):
+        with open(path, "rb") as file:
+            bare = file.read(1) == b"\x80"
+        raise ValueError(pickled if bare else f"{path} is cut off, damaged or no checkpoint: {REMEDY}")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"{path} holds pickled objects and was refused: loading them could run code") from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is damaged or no checkpoint ({str(error).splitlines()[0]}): use another, such as best.ckpt"
-        ) from error
-    if not isinstance(checkpoint, dict) or "ganzoo" not in checkpoint or "state_dict" not in checkpoint:
+    except Exception as error:  # a damaged pickle can fail in any way
+        if isinstance(error, pickle.UnpicklingError) and "operand" not in str(error):
+            raise ValueError(pickled) from error
+        raise ValueError(f"{path} is damaged ({type(error).__name__}): {REMEDY}") from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("ganzoo"), dict):
         raise ValueError(f"{path} was not written by a ganzoo game")
     return checkpoint

@@ -1,6 +1,8 @@
 """The command ``ganzoo``: a front that answers help, lists and typos without importing torch."""
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +27,7 @@ without a trainer
 
 A model is a folder written by export or a checkpoint. The command line wins over --config files, later files over
 earlier ones, and all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
-Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo)."""
+Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; all of it: GANZOO_TRACEBACK=1."""
 
 TRAINED = ("fit", "validate", "test", "predict")
 VERBS = (*TRAINED, "generate", "export", "list", "fetch")
@@ -42,18 +44,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb, rest = argv[0], argv[1:]
     if verb not in VERBS:
-        return fail(f"no verb {verb!r}{nearest(verb, VERBS)}; see `ganzoo --help`")
+        return fail(f"no verb {verb!r}{nearest(verb, VERBS)} (see `ganzoo --help`)")
     try:
         if verb in TRAINED:
             return trained(verb, rest)
         return {"list": list_, "generate": generate, "export": export, "fetch": fetch}[verb](rest)
-    except (ValueError, FileNotFoundError, ArithmeticError, OSError, ImportError) as error:
-        return fail(str(error))
+    except (ValueError, ArithmeticError, OSError, ImportError) as error:
+        if os.environ.get("GANZOO_TRACEBACK"):
+            raise
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        return fail(f"{error}: free some space, or choose another folder, and resume" if full else str(error))
 
 
 def fail(message: str) -> int:
     """Print one line and return the exit status of a wrong call."""
-    print(f"ganzoo: {message}", file=sys.stderr)
+    if message.startswith("Caught ") and "Original Traceback" in message:  # of a worker process
+        message = message.strip().splitlines()[-1].split(": ", 1)[-1]
+    print(f"ganzoo: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 
@@ -77,7 +84,9 @@ def check_names(argv: list[str]) -> None:
             package = {"--model": "models", "--data": "data"}[option]
             known = classes(package)
             if value not in known:
-                raise ValueError(f"no {option[2:]} {value!r}{nearest(value, known)}; `ganzoo list {package}` shows all")
+                raise ValueError(
+                    f"no {option[2:]} {value!r}{nearest(value, known)} (`ganzoo list {package}` shows all)"
+                )
         if option in ("--config", "-c"):
             find_config(value)
 
@@ -98,11 +107,11 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line with the nearest option."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        """Print the message with a suggestion and exit."""
+        """Raise the message with a suggestion."""
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split()[0]
             message += nearest(word.split("=")[0], self._option_string_actions)
-        sys.exit(fail(f"{message}; see `{self.prog} --help`"))
+        raise ValueError(f"{message} (see `{self.prog} --help`)")
 
 
 def list_(rest: list[str]) -> int:
@@ -132,7 +141,7 @@ def generate(rest: list[str]) -> int:
     parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
     given = parser.parse_args(rest)
     seeds = parse_seeds(given.seeds)
-    labels = [int(word) for word in given.labels.split(",")] if given.labels else None
+    labels = parse_labels(given.labels)
     from ganzoo.hub import write_samples
 
     print(write_samples(given.model, seeds, given.out, given.format, labels))
@@ -146,12 +155,24 @@ def parse_seeds(text: str) -> range:
         ValueError: neither.
     """
     first, _, last = text.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()) or text.endswith("-"):
+    if not first.isdecimal() or (last and not last.isdecimal()) or text.endswith("-"):
         raise ValueError(f"--seeds takes a whole number or first-last such as 0-63, got {text!r}")
     seeds = range(int(first), int(last or first) + 1)
     if not seeds:
         raise ValueError(f"--seeds {text!r} is empty: the last seed must not be below the first")
     return seeds
+
+
+def parse_labels(text: str | None) -> list[int] | None:
+    """Read ``7`` or ``0,1,2``.
+
+    Raises:
+        ValueError: neither.
+    """
+    words = text.split(",") if text is not None else []
+    if not all(word.strip().isdecimal() for word in words):
+        raise ValueError(f"--labels takes a class number or a list such as 0,1,2, got {text!r}")
+    return [int(word) for word in words] if words else None
 
 
 def export(rest: list[str]) -> int:

@@ -65,9 +65,11 @@ def plain(value: Any) -> Any:
         except ValueError:
             return Opaque(value)
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        items = [plain(item) for item in value]
+        return next((item for item in items if isinstance(item, Opaque)), items)
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        named = {key: plain(item) for key, item in value.items()}
+        return next((item for item in named.values() if isinstance(item, Opaque)), named)
     return Opaque(value)
 
 
@@ -92,8 +94,8 @@ def build(config: Config) -> Any:
 
 
 def _built(value: Any) -> Any:
-    if isinstance(value, dict) and "class_path" in value:
-        return build(value)
+    if isinstance(value, dict):
+        return build(value) if "class_path" in value else {key: _built(item) for key, item in value.items()}
     return [_built(item) for item in value] if isinstance(value, list) else value
 
 

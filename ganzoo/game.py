@@ -123,7 +123,7 @@ class Game(Configurable, L.LightningModule):
                 terms.update(self.move(turn, batch, step))
         self.images_seen += size_of(batch) * self.trainer.world_size
         self._window.append((step, terms))
-        if (step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if (step + 1) % (self.trainer.log_every_n_steps or 50) == 0:  # type: ignore[attr-defined]
             self.flush_terms(step + 1)
         return None
 
@@ -184,7 +184,7 @@ class Game(Configurable, L.LightningModule):
                 raise NonFinite(name, at + 1, value)
             sums.setdefault(name, []).append(value)
         self.shown = {name: sum(v) / len(v) for name, v in sums.items()}
-        for logger in self.trainer.loggers:
+        for logger in self.trainer.loggers if self.trainer.log_every_n_steps else []:  # type: ignore[attr-defined]
             logger.log_metrics({**self.shown, "images": self.images_seen}, step=step)
 
     def on_train_end(self) -> None:
@@ -255,7 +255,7 @@ def micro_batches(batch: Any, k: int) -> Iterator[Any]:
     if size_of(batch) % k:
         raise ValueError(f"accumulate={k} must divide the batch size, {size_of(batch)}")
     for c in range(k):
-        yield [None if tensor is None else tensor[c::k] for tensor in batch]
+        yield batch[c::k] if isinstance(batch, Tensor) else [None if part is None else part[c::k] for part in batch]
 
 
 def size_of(batch: Any) -> int:

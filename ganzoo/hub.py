@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from safetensors import SafetensorError
@@ -29,9 +28,8 @@ from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config, build
 from ganzoo.files import write_atomically
 from ganzoo.models.gan import GAN
-from ganzoo.pictures import picture, save_images, save_png
-from ganzoo.pixels import to_uint8
-from ganzoo.roles import Discriminator, Generator, sample_seeds
+from ganzoo.pictures import picture, save_images, save_npz, save_png
+from ganzoo.roles import Discriminator, Generator, check_labels, sample_seeds
 
 FORMAT = "ganzoo/1"
 FILES = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
@@ -77,6 +75,8 @@ def load(source: str | Path) -> Pretrained:
     path = Path(source)
     if path.is_dir():
         return _from_folder(path)
+    if path.suffix in (".safetensors", ".json"):
+        raise ValueError(f"{source} is part of a published model: give its folder, {path.parent}")
     if path.is_file():
         return _from_checkpoint(path)
     if str(source).count("/") == 1 and not str(source).endswith(".ckpt") and not path.parent.exists():
@@ -154,6 +154,7 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
 def write_samples(source: str, seeds: range, out: str | Path, form: str, labels: Sequence[int] | None = None) -> str:
     """Write the images of seeds as one picture, as files or as an array. Returns a line to print."""
     model, folder = load(source), Path(out)
+    check_labels(labels, len(seeds), model.generator.num_classes)
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in tqdm(range(0, len(seeds), 256), desc="sampling", unit="batch", disable=None):
@@ -163,9 +164,7 @@ def write_samples(source: str, seeds: range, out: str | Path, form: str, labels:
     images = torch.cat(parts)
     name = f"seeds-{seeds.start}-{seeds.stop - 1}"
     if form == "npz" or (form == "png" and images.ndim == 2):
-        values = to_uint8(images) if images.ndim == 4 else images
-        np.savez_compressed(folder / f"{name}.npz", images=values.numpy(), seeds=np.array(seeds))
-        return f"{len(images)} images in {folder / name}.npz"
+        return f"{len(images)} images in {save_npz(images, seeds, folder / f'{name}.npz')}"
     if form == "png":
         save_images(images, folder, [f"{seed:06d}" for seed in seeds])
         return f"{len(images)} images in {folder}"
@@ -234,11 +233,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
     if set(config) != KEYS:
         raise ValueError(f"{path} must have the keys {sorted(KEYS)}, got {sorted(config)}")
-    unknown = set(config["networks"]) - set(FILES)
-    if unknown or "generator" not in config["networks"]:
-        raise ValueError(
-            f"{path}: networks must be among {sorted(FILES)} with a generator, got {sorted(config['networks'])}"
-        )
+    networks, hashes = config["networks"], config["sha256"]
+    if not isinstance(networks, dict) or not isinstance(hashes, dict):
+        raise ValueError(f"{path}: networks and sha256 must be objects")
+    if set(networks) - set(FILES) or "generator" not in networks:
+        raise ValueError(f"{path}: networks must be among {sorted(FILES)} with a generator, got {sorted(networks)}")
     return config
 
 
@@ -255,19 +254,34 @@ def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
         tensors = tensors_from_bytes(data)
     except SafetensorError as error:
         raise ValueError(f"{path} is not safetensors: {error}") from error
-    with torch.device("meta"):  # no memory is taken before the shapes are known to be right
-        network: nn.Module = build(config)
-    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    network = _without_weights(config, path)
+    wanted = network.state_dict()
     if wanted.keys() != tensors.keys():
         raise ValueError(
             f"{path} and config.json do not belong together: missing {sorted(wanted.keys() - tensors.keys())[:3]},"
             f" unknown {sorted(tensors.keys() - wanted.keys())[:3]}"
         )
-    for key, shape in wanted.items():
-        if tuple(tensors[key].shape) != shape:
-            raise ValueError(f"{path}: {key} has shape {list(tensors[key].shape)}, config.json needs {list(shape)}")
+    for key, value in wanted.items():
+        if tensors[key].shape != value.shape or tensors[key].dtype != value.dtype:
+            raise ValueError(f"{path}: {key} is {_kind(tensors[key])}, config.json needs {_kind(value)}")
     network.load_state_dict(tensors, strict=True, assign=True)
     return network
+
+
+def _without_weights(config: Config, path: Path) -> nn.Module:
+    """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
+    try:
+        with torch.device("meta"):
+            network = build(config)
+    except Exception as error:  # a damaged configuration can fail in any way
+        raise ValueError(f"{path.parent / 'config.json'} describes no network: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{path.parent / 'config.json'} names {type(network).__name__}, which is no network")
+    return network
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def _from_checkpoint(path: Path) -> Pretrained:
@@ -281,11 +295,14 @@ def _game_of(path: Path) -> tuple[GAN, dict[str, Any]]:
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
     model = build(ours["model"])
+    if not isinstance(model, GAN):
+        raise ValueError(f"{path} holds a {type(model).__name__}, which has no generator to sample")
     try:
         model.load_state_dict(checkpoint["state_dict"], strict=True)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own configuration: {error}") from error
-    return model.eval(), ours
+    model.eval()
+    return model, ours
 
 
 def _any_labels(generator: Generator, n: int) -> list[int] | None:
@@ -298,4 +315,7 @@ def _download(name: str) -> Path:
     except ImportError as error:
         raise ValueError(f"to load {name!r} from the Hugging Face hub: pip install 'ganzoo[hub]'") from error
     patterns = ["config.json", "*.safetensors", "README.md", "grid.png"]
-    return Path(snapshot_download(name, allow_patterns=patterns))
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:  # no network, no such model, no right to it: the hub has an exception for each
+        raise ValueError(f"could not get {name!r} from the Hugging Face hub: {error}") from error

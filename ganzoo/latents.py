@@ -46,7 +46,7 @@ class Normal(Prior):
         self, n: int, device: torch.device | str | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Draw z, [n, dim]."""
-        return torch.randn(n, self.dim, device=device, generator=generator)
+        return torch.randn(n, self.dim, device=device, generator=generator, dtype=torch.float32)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log N(z; 0, I), [N]."""
@@ -63,7 +63,7 @@ class Uniform(Prior):
         self, n: int, device: torch.device | str | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Draw z, [n, dim]."""
-        return torch.rand(n, self.dim, device=device, generator=generator) * 2 - 1
+        return torch.rand(n, self.dim, device=device, generator=generator, dtype=torch.float32) * 2 - 1
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return -dim log 2 inside the cube and -inf outside, [N]."""

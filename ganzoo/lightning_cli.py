@@ -8,10 +8,10 @@ import inspect
 import logging
 import os
 import re
-import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -20,38 +20,112 @@ from lightning.pytorch.loggers import WandbLogger
 
 import ganzoo.callbacks
 import ganzoo.data
+import ganzoo.latents
 import ganzoo.models
 import ganzoo.networks
+import ganzoo.objectives
+import ganzoo.optim
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
-from ganzoo.catalogue import nearest
-from ganzoo.cli import fail
+from ganzoo.catalogue import configs, nearest
 from ganzoo.data import ImageData
+from ganzoo.files import write_atomically
 from ganzoo.game import Game
 from ganzoo.runs import layered, n_ranks, place_loggers, run_folder
 
+NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a path but",
+         "Expected a <class 'NoneType'>")  # fmt: skip
+EXPECTED = r"Expected an? (?:<class '([^']+)'>|typing\.(.+\]))"
+PLACES = {
+    "model": ganzoo.models,
+    "generator": ganzoo.networks,
+    "discriminator": ganzoo.networks,
+    "data": ganzoo.data,
+    "d_optimizer": ganzoo.optim,
+    "g_optimizer": ganzoo.optim,
+    "schedule": ganzoo.optim,
+    "prior": ganzoo.latents,
+    "objective": ganzoo.objectives,
+}
+
+
+class WrongCall(Exception):
+    """A command line that was not understood; the message is the parser's, in many lines."""
+
 
 class Arguments(LightningArgumentParser):
-    """A parser whose errors are one line with the nearest name."""
+    """A parser that takes no abbreviations, and whose errors can be explained."""
 
-    def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
-        """Print the innermost message with a suggestion and exit."""
-        sys.exit(fail(explain(message, self)))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Hand the message to ``explain``."""
+        raise WrongCall(message)
 
 
-def explain(message: str, parser: LightningArgumentParser) -> str:
-    """Cut a message of jsonargparse down to its cause, and name the nearest known word."""
-    lines = [line.strip(" -\t") for line in message.strip().splitlines() if line.strip()]
-    causes = [line for line in lines if "NoneType" not in line and not line.startswith("Does not validate against")]
-    cause = causes[-1] if causes else lines[-1]
-    known = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
-    for cls in (*vars(ganzoo.models).values(), *vars(ganzoo.networks).values(), *vars(ganzoo.data).values()):
-        if isinstance(cls, type):
-            known |= {cls.__name__} | set(inspect.signature(cls).parameters)
-    word = re.search(r"(?:Option|Key|key|arguments?:|option)\s+['\"]?-*([\w.]+)", cause)
-    hint = ""
-    if word:
-        hint = nearest(word[1], known) or nearest(word[1].rsplit(".", 1)[-1], known)
-    return f"{cause}{hint}"
+def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ()) -> str:
+    """Cut a message of jsonargparse down to one line: the argument, what is wrong, and the nearest known word.
+
+    Args:
+        message: In one line or in many.
+        argv: What was typed.
+        options: The arguments that the parser knows.
+    """
+    lines = [line.strip(" -\t") for line in message.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(NOISE)]
+    cause = " ".join(lines[:2]) if lines and lines[0].endswith(":") else (lines or message.splitlines())[0]
+    if found := re.match(r"the following arguments are required: (.*)", cause):
+        return missing(found[1])
+    if found := re.search(r"(?:Option|accept option|unrecognized arguments:) ['\"]?-*([\w./]+)", cause):
+        return unknown(found[1], argv, set(options))
+    keys = re.findall(r"Parser key ['\"]([\w.]+)", message)
+    where = f"{flag(keys[-1], argv)}: " if keys else ""
+    if found := re.search(r"(?:import path string: |has no attribute ')([\w.]+)", cause):
+        return f"{where}no class {found[1]!r}{nearest(found[1], class_names())}"
+    if keys and cause.startswith("Expected a"):
+        kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
+        given = re.findall(r"(?:Got|Given) value: (.*)", message)
+        return f"{where}expected {' or '.join(kinds)}, got {' '.join(given[:1])!r}"
+    return where + cause
+
+
+def missing(names: str) -> str:
+    """Say which arguments are missing, and where to get them."""
+    if names.rsplit(".", 1)[-1] == "model":
+        return "no model: add --config models/NAME or --model NAME, or --ckpt_path FILE; `ganzoo list` shows all"
+    return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
+
+
+def unknown(word: str, argv: Sequence[str], options: set[str]) -> str:
+    """Say that there is no such argument, and which one is nearest."""
+    if word in configs() or "/" in word:
+        return f"no argument {word!r}: did you mean '--config {word}'?"
+    full = flag(word, argv)
+    place, _, name = full.lstrip("-").rpartition(".")
+    package = PLACES.get(place.rsplit(".", 1)[-1])
+    if package is None:
+        known = options | {f"--{place}.{name}" for place in ("model", "data") for name in parameters(PLACES[place])}
+        known = known if full.startswith("-") else {option.lstrip("-") for option in known}
+        return f"no argument {full!r}{nearest(full, known) or nearest(name, parameters(*PLACES.values()))}"
+    known = {f"--{place}.{parameter}" for parameter in parameters(package)}
+    return f"no argument {full!r}" + (" in the class that was chosen" if full in known else nearest(full, known))
+
+
+def flag(word: str, argv: Sequence[str]) -> str:
+    """Return the argument as it was typed, if it was typed."""
+    typed = (given.split("=", 1)[0] for given in argv if given.startswith("--"))
+    return next((name for name in typed if name.lstrip("-") == word or name.endswith(f".{word}")), word)
+
+
+def class_names() -> set[str]:
+    """Return the names of all classes that a configuration can name."""
+    return {name for package in PLACES.values() for name, value in vars(package).items() if isinstance(value, type)}
+
+
+def parameters(*packages: Any) -> set[str]:
+    """Return the names of the arguments of all classes of some packages."""
+    found = [value for package in packages for value in vars(package).values() if isinstance(value, type)]
+    return {name for cls in found if cls.__module__.startswith("ganzoo") for name in inspect.signature(cls).parameters}
 
 
 class RunConfig(SaveConfigCallback):
@@ -61,13 +135,13 @@ class RunConfig(SaveConfigCallback):
         super().__init__(parser, config, overwrite=True, save_to_log_dir=False, **kwargs)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` once training starts."""
+        """Write ``config.yaml`` once training starts; it says how to train, not where, so that it starts a new run."""
         if stage != "fit":
             return
-        path = Path(trainer.default_root_dir) / "config.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = self.parser.dump(self.config, skip_none=False)
-        path.write_text(text)
+        config = self.config.clone()
+        config.run = config.ckpt_path = config.weights_only = config.trainer.default_root_dir = None
+        text = self.parser.dump(config, skip_none=False)
+        write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
         plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
@@ -94,7 +168,18 @@ class ZooCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Put the layers in order and parse."""
-        self.config = parser.parse_args(layered(list(args)))
+        try:
+            self.config = parser.parse_args(layered(list(args)))
+        except WrongCall as error:
+            options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
+            raise ValueError(explain(str(error), list(args), options)) from None
+
+    def instantiate_classes(self) -> None:
+        """Make the objects; a wrong value is one line, not what the parser makes of it."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise ValueError(explain(str(error))) from error
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint is a layer below the command line, not above it."""
@@ -104,7 +189,9 @@ class ZooCLI(LightningCLI):
         assert self.subcommand is not None
         config = self.config[self.subcommand]
         if config.model is None:
-            raise ValueError("no model: add --config models/NAME or --model NAME; `ganzoo list` shows all")
+            raise ValueError(missing("model"))
+        if config.ckpt_path and config.weights_only is None:
+            config.weights_only = True  # a checkpoint holds tensors and plain values: nothing in it may run
         run = run_folder(config, self.subcommand)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
@@ -152,23 +239,34 @@ def quiet() -> None:
         ".*does not have many workers.*",
         ".*[Ee]xperiment logs directory.*",
         ".*Checkpoint directory .* exists.*",
+        ".*predict returned None.*",
     ):
         warnings.filterwarnings("ignore", message=message)
 
 
 def run(argv: list[str]) -> None:
-    """Run a verb with its arguments."""
+    """Run a verb with its arguments.
+
+    Raises:
+        ValueError: the arguments are wrong, or do not fit the checkpoint.
+    """
     quiet()
-    ZooCLI(
-        Game,
-        ImageData,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        save_config_callback=RunConfig,
-        seed_everything_default=0,
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,  # ours is ganzoo.load
-        trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
-        parser_class=Arguments,
-        args=argv,
-    )
+    try:
+        ZooCLI(
+            Game,
+            ImageData,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=RunConfig,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,  # ours is ganzoo.load
+            trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
+            parser_class=Arguments,
+            args=argv,
+        )
+    except RuntimeError as error:
+        if not str(error).startswith("Error(s) in loading state_dict"):
+            raise
+        first = str(error).splitlines()[1].strip()
+        raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error

@@ -73,6 +73,18 @@ def save_png(image: Image.Image, path: str | Path) -> Path:
     return path
 
 
+def save_npz(samples: Tensor, seeds: Sequence[int], path: Path) -> Path:
+    """Write samples (images as uint8) and their seeds, whole or not at all."""
+    values = to_uint8(samples) if samples.ndim == 4 else samples
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, images=values.numpy(), seeds=np.array(seeds))
+
+    write_atomically(path, write)
+    return path
+
+
 def save_images(images: Tensor, folder: str | Path, names: Sequence[str]) -> None:
     """Write images [N, C, H, W] in [-1, 1] as one PNG each."""
     for name, image in zip(names, to_uint8(images.detach().float().cpu()), strict=True):

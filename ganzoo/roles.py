@@ -93,23 +93,23 @@ def sample_seeds(generator: Generator, seeds: range, labels: Sequence[int] | Ten
     Raises:
         ValueError: labels are missing, superfluous, out of range or too few.
     """
-    device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    like = next(generator.parameters(), torch.zeros(0))
     y = check_labels(labels, len(seeds), generator.num_classes)
     first, last = seeds.start // BLOCK, math.ceil(seeds.stop / BLOCK)
     parts = []
     for block in range(first, last):
         start = block * BLOCK
         low, high = max(seeds.start, start) - start, min(seeds.stop, start + BLOCK) - start
-        z = generator.prior.seeded(range(start, start + BLOCK), device)
+        z = generator.prior.seeded(range(start, start + BLOCK)).to(like)
         if y is None:
             images = generator(z)
         else:
             # every label of the block's other seeds is 0: no image depends on its neighbours in evaluation mode
             block_y = torch.zeros(BLOCK, dtype=torch.long)
             block_y[low:high] = y[start + low - seeds.start : start + high - seeds.start]
-            images = generator(z, block_y.to(device))
+            images = generator(z, block_y.to(z.device))
         parts.append(images[low:high])
-    return torch.cat(parts) if parts else torch.empty(0, *generator.image_shape, device=device)
+    return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
 
 
 def check_labels(labels: Sequence[int] | Tensor | int | None, n: int, num_classes: int) -> Tensor | None:

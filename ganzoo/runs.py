@@ -1,5 +1,6 @@
 """Where a run lives, and the layers of its configuration."""
 
+import itertools
 import json
 import os
 import re
@@ -27,7 +28,21 @@ def layered(argv: list[str]) -> list[str]:
     layers = ["--config", str(config_folder() / "defaults.yaml")]
     if checkpoint is not None:
         layers += ["--config", checkpoint_layer(checkpoint, verb)]
-    return [verb, *layers, *rest]
+    given, words = split_configs(rest)
+    return [verb, *layers, *given, *words]
+
+
+def split_configs(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Return the ``--config`` options and all others: an option wins over a file wherever it stands."""
+    given: list[str] = []
+    words: list[str] = []
+    following = iter(argv)
+    for word in following:
+        if word in ("--config", "-c"):
+            given += [word, *itertools.islice(following, 1)]
+        else:
+            (given if word.startswith("--config=") else words).append(word)
+    return given, words
 
 
 def with_config_paths(argv: list[str]) -> list[str]:
@@ -61,8 +76,13 @@ def with_checkpoint_path(argv: list[str]) -> tuple[list[str], Path | None]:
     if not path.is_file():
         there = sorted(str(p) for p in path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
         raise ValueError(f"no checkpoint at {path}; in that folder: {', '.join(there) or 'none'}")
-    return [str(path) if word == given else word.replace(f"--ckpt_path={given}", f"--ckpt_path={path}")
-            for word in argv], path  # fmt: skip
+    found = list(argv)
+    for i, word in enumerate(argv):
+        if word.startswith("--ckpt_path="):
+            found[i] = f"--ckpt_path={path}"
+        elif i and argv[i - 1] == "--ckpt_path":
+            found[i] = str(path)
+    return found, path
 
 
 def option(argv: list[str], name: str) -> str | None:

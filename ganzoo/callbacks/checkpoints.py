@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.metrics.judge import KINDS
 
 
 class Checkpoints(Checkpoint):
@@ -19,16 +20,24 @@ class Checkpoints(Checkpoint):
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
         metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
-        mode: Whether a smaller ("min") or larger ("max") value is better.
+        mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances (fd, kd)
+            and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
     """
 
     def __init__(
-        self, every: int = 500, metric: str = "fd", mode: Literal["min", "max"] = "min", dirpath: str | None = None
+        self,
+        every: int = 500,
+        metric: str = "fd",
+        mode: Literal["min", "max"] | None = None,
+        dirpath: str | None = None,
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
-        self.every, self.metric, self.mode, self.dirpath = every, metric, mode, dirpath
+        if metric not in KINDS:
+            raise ValueError(f"no metric {metric!r}: choose one of {', '.join(KINDS)}")
+        self.every, self.metric, self.dirpath = every, metric, dirpath
+        self.mode = mode or ("min" if metric in ("fd", "kd") else "max")
         self.best: float | None = None
         self.best_batch = 0
         self._pending = False
@@ -66,8 +75,8 @@ class Checkpoints(Checkpoint):
             self.save(trainer, "last")
 
     def better(self, value: float) -> bool:
-        """Whether ``value`` beats the best so far; a value that is not a number never does."""
-        if math.isnan(value):
+        """Whether ``value`` beats the best so far; a value that is not a finite number never does."""
+        if not math.isfinite(value):
             return False
         return self.best is None or (value < self.best if self.mode == "min" else value > self.best)
 

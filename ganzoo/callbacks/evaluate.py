@@ -154,7 +154,7 @@ class Evaluate(L.Callback):
     # -- the report
 
     def report(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> None:
-        """Print a table and write ``metrics.json``."""
+        """Print a table and write ``metrics.json``; ``validate`` writes beside it, for it judges fewer samples."""
         assert self.verdict is not None
         extractor = self.extractor_of(trainer)
         table = Table(title=f"{self.verdict.n} samples against {data_of(trainer).name} ({stage})")
@@ -163,7 +163,7 @@ class Evaluate(L.Callback):
         for kind, value in self.verdict.values.items():
             table.add_row(metric_name(kind, extractor), f"{value:.4g}", f"{self.verdict.floors[kind]:.4g}", KINDS[kind])
         Console(width=max(Console().width, 110)).print(table)
-        path = Path(trainer.default_root_dir) / "metrics.json"
+        path = Path(trainer.default_root_dir) / ("metrics.json" if stage == "test" else "validation.json")
         text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2)
         write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
         trainer_print(trainer, f"floor: {self.verdict.n_floor} real images against the others; written to {path}")
@@ -202,6 +202,14 @@ def data_of(trainer: L.Trainer) -> Any:
     if data is None or not hasattr(data, "images"):
         raise ValueError("Evaluate needs real images: pass a ganzoo.data module as trainer.fit(model, datamodule=...)")
     return data
+
+
+def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
+    """Return the first ``n`` training images, or all if they are fewer; None if the trainer's data has none to show."""
+    data = getattr(trainer, "datamodule", None)
+    if data is None or not hasattr(data, "images"):
+        return None
+    return torch.cat(list(data.images("train", min(n, len(data.labels("train"))))))
 
 
 def batches_of(trainer: L.Trainer, pl_module: Any) -> int:

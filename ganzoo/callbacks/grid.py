@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
 
+from ganzoo.callbacks.evaluate import some_real
 from ganzoo.pictures import picture, save_png
 
 
@@ -41,7 +40,7 @@ class SampleGrid(L.Callback):
         self._drawn = trainer.global_step
         points = len(pl_module.sample(1, self.seed).shape) == 2
         samples = pl_module.sample(40 * self.n if points else self.n, self.seed)
-        image = picture(samples, _data(trainer, len(samples)) if points else None)
+        image = picture(samples, some_real(trainer, len(samples)) if points else None)
         path = Path(trainer.default_root_dir) / "grids" / f"{trainer.global_step:07d}.png"
         save_png(image, path)
         for logger in trainer.loggers:
@@ -58,8 +57,3 @@ def log_picture(logger: Logger, key: str, path: Path, step: int) -> None:
 
         array = np.asarray(Image.open(path).convert("RGB"))
         logger.experiment.add_image(key, array, step, dataformats="HWC")
-
-
-def _data(trainer: L.Trainer, n: int) -> Tensor | None:
-    data = getattr(trainer, "datamodule", None)
-    return None if data is None else torch.cat(list(data.images("train", n)))

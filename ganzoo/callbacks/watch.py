@@ -7,6 +7,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from ganzoo.callbacks.evaluate import some_real
+
 
 class Collapse(UserWarning):
     """The samples have become alike."""
@@ -30,6 +32,8 @@ class Watch(L.Callback):
     def __init__(self, every: int = 250, low: float = 0.2, warmup: int = 1000, n: int = 64, seed: int = 0) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
+        if n < 2:
+            raise ValueError(f"n must be at least 2, for diversity is between two samples, got {n}")
         self.every, self.low, self.warmup, self.n, self.seed = every, low, warmup, n, seed
         self.share = float("nan")
         self._real = 0.0
@@ -37,9 +41,8 @@ class Watch(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Measure the data's diversity."""
-        data = getattr(trainer, "datamodule", None)
-        if data is not None and hasattr(data, "images"):
-            images = torch.cat(list(data.images("train", self.n)))
+        images = some_real(trainer, self.n)
+        if images is not None and len(images) > 1:
             self._real = diversity(images / 127.5 - 1 if images.dtype == torch.uint8 else images)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:

@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from tqdm import tqdm
 
-from ganzoo.pictures import save_images
+from ganzoo.pictures import save_images, save_npz
 from ganzoo.pixels import to_uint8
 
 CHUNK = 1024  # images per file of the npz and shards formats: rank r writes chunks r, r + W, ...
@@ -42,7 +40,8 @@ class SampleWriter(L.Callback):
             images = pl_module.sample(count, self.seed + start).float().cpu()
             self.write(images, self.seed + start, folder)
         trainer.strategy.barrier()
-        rank_zero_info(f"{self.n} images (seeds {self.seed} to {self.seed + self.n - 1}) written to {folder}")
+        if trainer.is_global_zero:
+            print(f"{self.n} images (seeds {self.seed} to {self.seed + self.n - 1}) written to {folder}")
 
     def write(self, images: torch.Tensor, first: int, folder: Path) -> None:
         """Write consecutive seeds from ``first`` on."""
@@ -54,6 +53,4 @@ class SampleWriter(L.Callback):
             labels = torch.zeros(len(images), dtype=torch.long)
             write_shards(to_uint8(images), labels, str(folder / f"samples-{first:08d}-%04d.tar"), len(images))
         else:
-            values = to_uint8(images) if images.ndim == 4 else images
-            seeds = np.arange(first, first + len(images))
-            np.savez_compressed(folder / f"samples-{first:06d}.npz", images=values.numpy(), seeds=seeds)
+            save_npz(images, range(first, first + len(images)), folder / f"samples-{first:06d}.npz")

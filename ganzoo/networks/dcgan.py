@@ -18,12 +18,13 @@ from ganzoo.networks.layers import (
 )
 from ganzoo.roles import Discriminator, Generator, Label
 
+START = 4  # side of the smallest map
 GeneratorNorm = Literal["batch", "none"]
 DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]
 
 
 class DCGANGenerator(Generator):
-    """Fractionally-strided 4x4 convolutions from a 4x4 (7x7 for 28) map to the image.
+    """Fractionally-strided 4x4 convolutions from a 4x4 map to the image (28: the first is 3x3, 4 -> 7 -> 14 -> 28).
 
     Weights are drawn from N(0, 0.02), gains of batch norm from N(1, 0.02); ReLU, tanh output; every layer but
     the last is followed by batch norm.
@@ -54,18 +55,18 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("norm", norm, get_args(GeneratorNorm))
-        start, n_doublings = ladder(image_shape)
+        n_doublings, inner = _steps(image_shape)
         channels = _channels(width, n_doublings)[::-1]
         self.label = Label(num_classes)
         n_in = prior.dim + self.label.dim
         layers: list[nn.Module] = [
-            nn.Linear(n_in, channels[0] * start**2, bias=not has_norm(norm)),
-            nn.Unflatten(1, (channels[0], start, start)),
+            nn.Linear(n_in, channels[0] * START**2, bias=not has_norm(norm)),
+            nn.Unflatten(1, (channels[0], START, START)),
             *_hidden(channels[0], norm),
         ]
-        for wide, narrow in pairwise(channels):
+        for k, (wide, narrow) in enumerate(pairwise(channels)):
             layers += [
-                nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=not has_norm(norm)),
+                nn.ConvTranspose2d(wide, narrow, inner if k == 0 else 4, 2, 1, bias=not has_norm(norm)),
                 *_hidden(narrow, norm),
             ]
         layers += [nn.ConvTranspose2d(channels[-1], image_shape[0], 4, 2, 1), nn.Tanh()]
@@ -79,7 +80,7 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """Strided 4x4 convolutions from the image to a 4x4 (7x7 for 28) map, and one that covers it.
+    """Strided 4x4 convolutions from the image to a 4x4 map (28: the last is 3x3), and one that covers it.
 
     Weights are drawn from N(0, 0.02), gains of norms from N(1, 0.02); leaky ReLU with slope 0.2; the first
     layer has no norm. The last has no bias, which a game that only compares logits (Wasserstein) would never
@@ -104,16 +105,16 @@ class DCGANDiscriminator(Discriminator):
     ) -> None:
         super().__init__(image_shape)
         check_word("norm", norm, get_args(DiscriminatorNorm))
-        start, n_doublings = ladder(image_shape)
-        channels = _channels(width, n_doublings)
+        n_halvings, inner = _steps(image_shape)
+        channels = _channels(width, n_halvings)
         layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-        for narrow, wide in pairwise(channels):
+        for k, (narrow, wide) in enumerate(pairwise(channels)):
             layers += [
-                nn.Conv2d(narrow, wide, 4, 2, 1, bias=not has_norm(norm)),
+                nn.Conv2d(narrow, wide, inner if k == n_halvings - 2 else 4, 2, 1, bias=not has_norm(norm)),
                 *_hidden(wide, norm, slope=0.2),
             ]
         self.features = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], 1, start, bias=False)
+        self.head = nn.Conv2d(channels[-1], 1, START, bias=False)
         self.apply(init_radford)
         if norm == "spectral":
             add_spectral_norm(self)
@@ -122,6 +123,12 @@ class DCGANDiscriminator(Discriminator):
         """Return logits [N] of images x [N, C, S, S]."""
         logits: Tensor = self.head(self.features(x))
         return logits.reshape(x.shape[0])
+
+
+def _steps(image_shape: Sequence[int]) -> tuple[int, int]:
+    """Return how often the map of 4x4 is doubled, and the kernel of its first doubling: 3 makes 7 of 4."""
+    start, n_doublings = ladder(image_shape)
+    return (n_doublings, 4) if start == START else (n_doublings + 1, 3)
 
 
 def _channels(width: int, n_doublings: int) -> list[int]:

@@ -19,7 +19,7 @@ def test_dcgan_starts_from_the_distributions_of_the_paper(cls: type, shape: tupl
     net = cls(image_shape=shape, width=64)
     layers = weights_of(net, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
     gains = weights_of(net, nn.BatchNorm2d)
-    assert len(layers) == {28: 3, 32: 4, 64: 5}[shape[-1]]
+    assert len(layers) == {28: 4, 32: 4, 64: 5}[shape[-1]]
     assert len(gains) == len(layers) - (1 if cls is DCGANGenerator else 2)
     for weight in layers.values():
         error = 4 * 0.02 / math.sqrt(2 * weight.numel())  # four standard errors of a standard deviation
@@ -33,7 +33,7 @@ def test_dcgan_starts_from_the_distributions_of_the_paper(cls: type, shape: tupl
 
 
 @pytest.mark.parametrize(
-    ("size", "channels"), [(8, [8]), (28, [8, 16]), (64, [8, 16, 32, 64]), (256, [8, 16, 32, 64, 64, 64])]
+    ("size", "channels"), [(8, [8]), (28, [8, 16, 32]), (64, [8, 16, 32, 64]), (256, [8, 16, 32, 64, 64, 64])]
 )
 def test_dcgan_channels_double_up_to_eight_times_the_width(size: int, channels: list[int]) -> None:
     generator, discriminator = (
@@ -44,8 +44,15 @@ def test_dcgan_channels_double_up_to_eight_times_the_width(size: int, channels: 
     downs = list(weights_of(discriminator, nn.Conv2d).values())
     assert [w.shape[0] for w in ups] == channels[::-1]
     assert [w.shape[0] for w in downs] == [*channels, 1]
-    assert all(w.shape[2:] == (4, 4) for w in [*ups, *downs[:-1]])
-    assert downs[-1].shape[2] == (7 if size == 28 else 4)
+    inner = 3 if size == 28 else 4  # 4 -> 7 and back
+    kernels = [w.shape[2] for w in ups], [w.shape[2] for w in downs[:-1]][::-1]
+    expected = [4] * len(channels)
+    if len(channels) > 1:
+        expected[0] = inner
+    assert kernels[0] == expected
+    assert kernels[1][0] == expected[0]
+    assert set(kernels[1][1:]) <= {4}
+    assert downs[-1].shape[2] == 4
 
 
 def test_dcgan_normalises_all_but_the_output_of_g_and_the_input_of_d() -> None:
