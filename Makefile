@@ -12,9 +12,10 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 ## demo: train and judge a GAN on real handwritten digits (a few minutes on two cores)
-demo: DEMO = runs/demo-$(shell date +%Y%m%d-%H%M%S)
+demo: DEMO := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: $(READY)
-	$(BIN)/python -m ganzoo fit --config models/dcgan --config data/digits28 --config trainer/demo --run $(DEMO)
+	$(BIN)/python -m ganzoo fit --config models/dcgan --config data/digits28 --config trainer/demo --run $(DEMO) \
+		--model.d_optimizer.lr 5e-4 --model.g_optimizer.lr 5e-4
 	$(BIN)/python -m ganzoo test --ckpt_path $(DEMO)/checkpoints/best.ckpt
 
 ## check: formatting, lint, types

@@ -27,7 +27,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
         raise ValueError(f"expected images [N, 1 or 3, H, W], got {list(images.shape)}")
-    factor = max(1, cell // images.shape[-1])
+    factor = -(-cell // images.shape[-1])  # rounded up
     pixels = to_uint8(images.detach().float().cpu()).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     n, c, h, w = pixels.shape
     columns = columns or math.ceil(math.sqrt(n))

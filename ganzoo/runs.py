@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
+from ganzoo.files import write_atomically
 
 RUNS = Path("runs")
 
@@ -163,8 +165,16 @@ def place_loggers(trainer: Any, run: Path) -> None:
         if logger and not isinstance(logger, bool) and "save_dir" in logger.init_args:
             logger.init_args.save_dir = str(run)
             if logger.class_path.endswith("WandbLogger"):
-                run.mkdir(parents=True, exist_ok=True)
                 logger.init_args.name = logger.init_args.name or run.name
+                logger.init_args.id = logger.init_args.id or wandb_id(run)
+
+
+def wandb_id(run: Path) -> str:
+    """Return the run's id on Weights & Biases, so that a resumed run goes on in the same one."""
+    path = run / "wandb-id"
+    if not path.is_file():
+        write_atomically(path, lambda temporary: temporary.write_text(secrets.token_hex(4)))
+    return path.read_text()
 
 
 def n_ranks(trainer: Any) -> int:

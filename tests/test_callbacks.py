@@ -7,6 +7,7 @@ import subprocess
 import warnings
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
@@ -351,11 +352,18 @@ def test_validation_comes_every_so_many_batches_also_across_epochs(tmp_path, cap
     assert "batch 8: fd@mnist-lenet64.v1 1 (floor 0, n = 2000)" in capsys.readouterr().out
 
 
+class Noisy(L.Callback):
+    """Uses torch's own randomness, as the callbacks of others do."""
+
+    def on_train_batch_end(self, *args, **kwargs):
+        torch.rand(3)
+
+
 def test_training_does_not_notice_that_it_is_watched(tmp_path):
     ends = []
     for name, callbacks in (
         ("alone", []),
-        ("watched", [Evaluate(n=64), SampleGrid(every=1, n=4), Watch(every=2), Checkpoints(every=2)]),
+        ("watched", [Evaluate(n=64), SampleGrid(every=1, n=4), Watch(every=2), Checkpoints(every=2), Noisy()]),
     ):
         model = make("WGANGP", ema_decay=0.5)
         judged = {"val_check_interval": 3} if callbacks else {}

@@ -18,7 +18,7 @@ from PIL import Image
 
 import ganzoo
 import ganzoo.lightning_cli  # here, so that no child has to
-from ganzoo import __version__
+from ganzoo import __version__, runs
 from ganzoo.callbacks import writer
 from ganzoo.catalogue import configs
 from ganzoo.cli import main
@@ -519,3 +519,9 @@ def test_wandb_offline_keeps_terms_and_grids_in_the_run(home):
     for word in (b"d/adv", b"val/fd@mnist-lenet64.v1", b"images", b"ema_decay"):
         assert word in data
     assert not list(home.glob("wandb"))
+
+
+def test_a_resumed_run_keeps_its_id_on_weights_and_biases(tmp_path):
+    first = runs.wandb_id(tmp_path / "run")
+    assert runs.wandb_id(tmp_path / "run") == first
+    assert runs.wandb_id(tmp_path / "other") != first

@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import nn
 
+from ganzoo.callbacks import Checkpoints
 from ganzoo.config import Configurable, build, path_of
 from ganzoo.latents import Normal, Uniform
-from ganzoo.models import WGANGP
+from ganzoo.models import NSGAN, WGANGP
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.objectives import LeastSquares, Minimax
 from ganzoo.optim import SGD, Adam, Cosine, Linear
+from tests.games import fit, images
 from tests.zoo import FromImage, ToImage
 
 
@@ -200,3 +202,27 @@ def test_values_out_of_range_keep_their_own_message():
 def test_wrong_calls_fail_as_python_says():
     with pytest.raises(TypeError, match="missing a required argument: 'a'"):
         Base()
+
+
+@pytest.mark.filterwarnings("ignore:You defined a .validation_step. but have no .val_dataloader.")
+def test_a_checkpoint_says_how_it_was_made_or_why_not(tmp_path):
+    class Unknown(nn.Module):
+        image_shape = (1, 8, 8)
+
+        def __init__(self):
+            super().__init__()
+            self.net = FromImage()
+
+        def forward(self, x):
+            return self.net(x)
+
+    for discriminator, known in ((FromImage(), True), (Unknown(), False)):
+        model = NSGAN(ToImage(), discriminator)
+        fit(model, tmp_path, steps=1, data=images(), callbacks=[Checkpoints(every=1)])
+        ours = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["ganzoo"]
+        assert ours["format"] == 1
+        assert ours["data"] is None
+        if known:
+            assert ours["model"] == model.config()
+        else:
+            assert "discriminator=Unknown" in ours["model"]["reason"]
