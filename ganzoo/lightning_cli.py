@@ -4,6 +4,7 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 ``fit`` the whole ``config.yaml`` of its run), the ``--config`` files in order, the command line.
 """
 
+import errno
 import inspect
 import logging
 import os
@@ -265,6 +266,10 @@ def run(argv: list[str]) -> None:
             parser_class=Arguments,
             args=argv,
         )
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = os.environ.get("GANZOO_RUN")
+        raise
     except RuntimeError as error:
         if not str(error).startswith("Error(s) in loading state_dict"):
             raise

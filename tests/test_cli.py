@@ -1,5 +1,6 @@
 """What a user types, and what comes back."""
 
+import errno
 import io
 import json
 import os
@@ -482,6 +483,21 @@ def test_a_cut_off_checkpoint_is_one_line_to_every_verb(home):
     message = "ganzoo: cut.ckpt is cut off, damaged or no checkpoint: use another, such as best.ckpt\n"
     for words in (["fit", "--ckpt_path"], ["test", "--ckpt_path"], ["generate"], ["export", "--out", "x"]):
         assert call(home, *words, "cut.ckpt") == (2, message)
+
+
+def test_a_full_disk_is_one_line_with_the_folder_and_the_remedy(home, monkeypatch):
+    from lightning.fabric.loggers.csv_logs import _ExperimentWriter
+
+    def full(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_ExperimentWriter, "save", full)
+    status, text = call(home, "fit", *TINY, "--run", "full")
+    assert status == 2, text
+    last = text.strip().splitlines()[-1]
+    assert last == (
+        "ganzoo: [Errno 28] No space left on device: 'full': free some space, or choose another folder, and resume"
+    )
 
 
 def test_a_corrupt_picture_is_one_line_also_from_a_worker(home):

@@ -63,17 +63,19 @@ class Watch(L.Callback):
             )
         self._collapsed = low
 
-    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Refuse to replace a good checkpoint by one whose weights are not finite.
 
         Raises:
+            NonFinite: a term was to blame; this names the batch.
             FloatingPointError: names the first such tensor.
         """
+        pl_module.flush_terms(trainer.global_step)
         for name, tensor in checkpoint["state_dict"].items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise FloatingPointError(
-                    f"{name} is not finite after batch {trainer.global_step}: training stopped and the last good"
-                    " checkpoint was kept. Lower the learning rate or add clip_norm, and resume from it"
+                    f"{name} is not finite after batch {trainer.global_step}: training stopped and no checkpoint was"
+                    " replaced. Lower the learning rate or add clip_norm, and resume from the last good one"
                 )
 
 
