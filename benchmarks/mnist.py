@@ -36,7 +36,7 @@ CONV = {
 def command(name: str, seed: int, batches: int, run: Path) -> list[str]:
     """Return the command that trains a variant; the learning rates fall to 0 over the second half."""
     how = FLAGS.get(name, {"lr": LR})
-    words = ["fit", "--config", f"models/{name.lower()}", "--config", "data/mnist32", "--run", str(run)]
+    words = ["fit", "--config", f"models/{name.lower()}", "--config", "data/mnist", "--run", str(run)]
     words += ["--seed_everything", str(seed), "--trainer.max_steps", str(batches), "--trainer.accelerator", "cpu"]
     words += ["--trainer.val_check_interval", "1000", "--checkpoint.every", "500", *CONV.get(name, [])]
     schedule = f"{{class_path: ganzoo.optim.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
