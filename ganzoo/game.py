@@ -94,7 +94,8 @@ class Game(Configurable, L.LightningModule):
             check_strategy(self.trainer.strategy)
             self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
             CountBatches.install(self.trainer)
-            warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")
+            for message in ("Found .* module.* in eval mode", ".*LeafSpec.*", ".*validation_step. but have no"):
+                warnings.filterwarnings("ignore", message=message)  # the average is in eval mode; judging is optional
         AtomicCheckpoints.install(self.trainer)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

@@ -29,7 +29,7 @@ from ganzoo.config import Config, build
 from ganzoo.files import write_atomically
 from ganzoo.models.gan import GAN
 from ganzoo.pictures import picture, save_images, save_npz, save_png
-from ganzoo.roles import Discriminator, Generator, check_labels, sample_seeds
+from ganzoo.roles import Discriminator, Generator, check_labels, sample_seeds, seed_range
 
 FORMAT = "ganzoo/1"
 FILES = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
@@ -55,7 +55,7 @@ class Pretrained:
 
         Seed i is the same image alone, in a range and on any batch size.
         """
-        return sample_seeds(self.generator, range(seed, seed + n), labels)
+        return sample_seeds(self.generator, seed_range(n, seed), labels)
 
     def to(self, device: torch.device | str) -> "Pretrained":
         """Move the networks to ``device`` and return itself."""
@@ -147,6 +147,7 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
     if metrics and metrics.get("batches") != ours["batches"]:
         metrics = None  # measured on another checkpoint of the run
     training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
+    ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     folder = publish(model, out, training, metrics)
     return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}`"
 

@@ -78,6 +78,17 @@ class Label(nn.Module):
         return torch.cat([z, self.table(y)], dim=1)
 
 
+def seed_range(n: int, seed: int) -> range:
+    """Return the ``n`` seeds from ``seed`` on.
+
+    Raises:
+        ValueError: ``n`` is negative.
+    """
+    if n < 0:
+        raise ValueError(f"n must not be negative, got {n}")
+    return range(seed, seed + n)
+
+
 @torch.no_grad()
 def sample_seeds(generator: Generator, seeds: range, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
     """Return the images of consecutive seeds, [len(seeds), *image_shape] in [-1, 1].

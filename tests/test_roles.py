@@ -6,6 +6,7 @@ import torch
 from ganzoo.latents import Normal, Uniform
 from ganzoo.networks import DCGANGenerator, MLPGenerator, ResNetGenerator
 from ganzoo.roles import BLOCK, Discriminator, Generator, Label, check_labels, sample_seeds
+from tests.zoo import make
 
 GENERATORS = {
     "mlp": lambda n: MLPGenerator((1, 8, 8), Normal(dim=8), width=32, norm="batch", num_classes=n),
@@ -163,3 +164,8 @@ def test_roles_carry_what_sampling_needs_and_leave_the_rest():
         generator(torch.zeros(1, 7))
     with pytest.raises(NotImplementedError):
         Discriminator((5,))(torch.zeros(1, 5))
+
+
+def test_a_negative_number_of_images_is_refused():
+    with pytest.raises(ValueError, match="n must not be negative, got -3"):
+        make("NSGAN").sample(-3)

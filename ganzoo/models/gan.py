@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.game import Game, Player, Terms
 from ganzoo.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import Discriminator, Generator, sample_seeds
+from ganzoo.roles import Discriminator, Generator, sample_seeds, seed_range
 
 
 class GAN(Game):
@@ -80,7 +80,7 @@ class GAN(Game):
 
     def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
         """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1], from G's average."""
-        return sample_seeds(self.G_ema, range(seed, seed + n), labels)
+        return sample_seeds(self.G_ema, seed_range(n, seed), labels)
 
     # -- the average of G
 
