@@ -169,7 +169,7 @@ def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_
 
 
 def tmp_path_factory_root(request):
-    """Return one folder of pictures for all tests of the session."""
+    """Return one folder of pictures for all tests."""
     factory = request.getfixturevalue("tmp_path_factory")
     root = factory.getbasetemp() / "pictures"
     return root if root.is_dir() else folder_of_images(root)
