@@ -38,7 +38,13 @@ def command(name: str, seed: int, batches: int, run: Path) -> list[str]:
     how = FLAGS.get(name, {"lr": LR})
     words = ["fit", "--config", f"models/{name.lower()}", "--config", "data/mnist", "--run", str(run)]
     words += ["--seed_everything", str(seed), "--trainer.max_steps", str(batches), "--trainer.accelerator", "cpu"]
-    words += ["--trainer.val_check_interval", str(max(batches // 5, 1)), "--checkpoint.every", "500", *CONV.get(name, [])]
+    words += [
+        "--trainer.val_check_interval",
+        str(max(batches // 5, 1)),
+        "--checkpoint.every",
+        "500",
+        *CONV.get(name, []),
+    ]
     schedule = f"{{class_path: ganzoo.optim.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
     for player in "dg":
         words += [f"--model.{player}_optimizer.lr", str(how["lr"]), f"--model.{player}_optimizer.schedule", schedule]
