@@ -37,7 +37,16 @@ def command(name: str, seed: int, batches: int, run: Path) -> list[str]:
     """Return the command that trains a variant; the learning rates fall to 0 over the second half."""
     how = FLAGS.get(name, {"lr": LR})
     words = ["fit", "--config", f"models/{name.lower()}", "--config", "data/mnist", "--run", str(run)]
-    words += ["--seed_everything", str(seed), "--trainer.max_steps", str(batches), "--trainer.accelerator", "cpu"]
+    words += [
+        "--seed_everything",
+        str(seed),
+        "--trainer.max_steps",
+        str(batches),
+        "--trainer.accelerator",
+        "cpu",
+        "--trainer.precision",
+        "bf16-mixed",
+    ]
     words += [
         "--trainer.val_check_interval",
         str(max(batches // 5, 1)),

@@ -12,8 +12,10 @@ from torch.nn.functional import softmax
 from ganzoo.config import Configurable, build
 from ganzoo.metrics import inception, lenet
 from ganzoo.metrics.features import Raw, full_precision
+from ganzoo.metrics.frechet import frechet
 from ganzoo.metrics.inception import InceptionV3
 from ganzoo.metrics.lenet import SHA256, WEIGHTS, LeNet64, as_mnist
+from ganzoo.metrics.moments import Moments
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,21 @@ def test_inception_equals_torch_fidelity(made, made_weights):
     assert features.std(dim=0).mean() > 1e-3
     torch.testing.assert_close(ours.features, features, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(ours.logits, logits, rtol=1e-6, atol=1e-6)
+
+
+def test_frechet_distance_of_inception_features_is_torch_fidelitys(made, made_weights):
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    d = 64  # of the 2048, whose matrix root takes them 15 s
+    sets = noise(8, 3, 32), noise(8, 3, 32, seed=1) // 2
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048"], str(made_weights))
+    statistics = [fid_features_to_statistics(theirs(x)[0][:, :d].double()) for x in sets]
+    expected = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    a, b = Moments(d), Moments(d)
+    for moments, images in zip((a, b), sets, strict=True):
+        moments.update(made(images).features[:, :d])
+    assert frechet(a.mean, a.cov(), b.mean, b.cov(), n1=a.n, n2=b.n) == pytest.approx(expected, rel=1e-6)
 
 
 def test_inception_repeats_grey(made):
