@@ -1,5 +1,6 @@
 """A run that is killed at any point and resumed ends bitwise equal to the uninterrupted run."""
 
+import csv
 import os
 import signal
 
@@ -166,6 +167,18 @@ def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_
     assert one["callbacks"]["Checkpoints"] == other["callbacks"]["Checkpoints"]
     assert not same(state(expected, "best")["state_dict"], state(run, "best")["state_dict"])
     assert not list(run.rglob("*.part")) or where == "writing"
+
+
+def test_what_a_killed_run_logged_is_on_disk(tmp_path):
+    run, log = tmp_path / "run", tmp_path / "log"
+    words = [*arguments("two players", "memory", run), "--trainer.log_every_n_steps", "5"]
+    at = words.index("--trainer.logger")
+    words[at : at + 2] = ["--trainer.callbacks", "tests.test_resume.Kill", "--trainer.callbacks.at", "12"]
+    assert fit([*words, "--trainer.callbacks.point", "batch"], log) == [-signal.SIGKILL], log.read_text()
+    (path,) = run.glob("csv/*/metrics.csv")
+    with path.open() as file:
+        rows = [(int(row["step"]), key) for row in csv.DictReader(file) for key, value in row.items() if value]
+    assert {(5, "d/adv"), (10, "d/adv"), (8, "val/fd@mnist-lenet64.v1")} <= set(rows)
 
 
 def tmp_path_factory_root(request):
