@@ -79,7 +79,7 @@ def again(made):
         (Doubling(a=1, b=5), {"b": 5, "a": 1, "c": [3, 4]}),
         (Fixed(6), {"a": 6}),
         (Inherits(6), {"a": 6}),
-        (Minimax(), {}),
+        (Minimax(), {"real_label": 1.0}),
         (LeastSquares(a=-1), {"a": -1, "b": 1.0, "c": 1.0}),
     ],
 )

@@ -5,11 +5,23 @@ import math
 import pytest
 import torch
 
-from ganzoo.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective, Wasserstein
+from ganzoo.objectives import (
+    Hinge,
+    LeastSquares,
+    MaximumLikelihood,
+    Minimax,
+    NonSaturating,
+    Objective,
+    Wasserstein,
+    tame,
+)
 
 OBJECTIVES: dict[str, Objective] = {
     "Minimax": Minimax(),
     "NonSaturating": NonSaturating(),
+    "MaximumLikelihood": MaximumLikelihood(),
+    "Minimax 0.9": Minimax(real_label=0.9),
+    "NonSaturating 0.75": NonSaturating(real_label=0.75),
     "LeastSquares 0-1": LeastSquares(),
     "LeastSquares Pearson": LeastSquares(a=-1.0, b=1.0, c=0.0),
     "Wasserstein": Wasserstein(),
@@ -30,6 +42,21 @@ FORMULAS = {
     ),
     "NonSaturating": (
         lambda t: -math.log(sigmoid(t)),
+        lambda t: -math.log(1 - sigmoid(t)),
+        lambda t: -math.log(sigmoid(t)),
+    ),
+    "MaximumLikelihood": (
+        lambda t: -math.log(sigmoid(t)),
+        lambda t: -math.log(1 - sigmoid(t)),
+        lambda t: -sigmoid(t) / (1 - sigmoid(t)),
+    ),
+    "Minimax 0.9": (
+        lambda t: -0.9 * math.log(sigmoid(t)) - 0.1 * math.log(1 - sigmoid(t)),
+        lambda t: -math.log(1 - sigmoid(t)),
+        lambda t: math.log(1 - sigmoid(t)),
+    ),
+    "NonSaturating 0.75": (
+        lambda t: -0.75 * math.log(sigmoid(t)) - 0.25 * math.log(1 - sigmoid(t)),
         lambda t: -math.log(1 - sigmoid(t)),
         lambda t: -math.log(sigmoid(t)),
     ),
@@ -148,20 +175,69 @@ def gradient_in_m(objective, m):
 
 
 @pytest.mark.parametrize(
-    ("m", "minimax", "non_saturating"),
+    ("m", "minimax", "non_saturating", "maximum_likelihood"),
     [
-        (0, 0, 0),
-        (0.5, 0.235264, 0.264736),
-        (1, 0.397973, 0.602027),
-        (2, 0.449600, 1.550400),
-        (3, 0.295864, 2.704136),
-        (5, 0.047380, 4.952620),
+        (0, 0, 0, 0),
+        (0.5, 0.235264, 0.264736, 0.5),
+        (1, 0.397973, 0.602027, 1),
+        (2, 0.449600, 1.550400, 2),
+        (3, 0.295864, 2.704136, 3),
+        (5, 0.047380, 4.952620, 5),
     ],
 )
-def test_the_generators_gradients_at_the_optimal_d(m, minimax, non_saturating):
-    """Minimax saturates where the two are far apart; the other grows as KL(q, p) - 2 JSD does."""
+def test_the_generators_gradients_at_the_optimal_d(m, minimax, non_saturating, maximum_likelihood):
+    """Minimax saturates where the two are far apart; the others grow as KL(q, p) - 2 JSD and KL(p, q) do."""
     assert gradient_in_m(Minimax(), m) == pytest.approx(minimax, abs=6e-7)
     assert gradient_in_m(NonSaturating(), m) == pytest.approx(non_saturating, abs=6e-7)
+    assert gradient_in_m(MaximumLikelihood(), m) == pytest.approx(maximum_likelihood, abs=6e-7)
+
+
+@pytest.mark.parametrize("m", M)
+def test_the_maximum_likelihood_loss_says_nothing(m):
+    """E_q[p / q] = 1, however bad G is."""
+    loss = integral(normal(GRID, m) * MaximumLikelihood().gen(best_logit(GRID, m)))
+    assert loss == pytest.approx(-1, abs=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.9, 1.0])
+@pytest.mark.parametrize("kind", [Minimax, NonSaturating, MaximumLikelihood])
+def test_the_optimal_d_with_a_smooth_target_on_real_images(kind, alpha):
+    """D* = α p / (p + q), so that D never says more than α, and 0 where there are only generated images."""
+    objective = kind(real_label=alpha)
+    p, q = torch.tensor([1.0, 0.7, 0.2, 1e-9]).double(), torch.tensor([0.5, 0.7, 0.9, 0.4]).double()
+    best = torch.logit(alpha * p / (p + q))
+
+    def loss(t):
+        return p * objective.real(t) + q * objective.fake(t)
+
+    torch.testing.assert_close(slope(loss, best), torch.zeros_like(p), atol=1e-15, rtol=0)
+    assert (loss(best) < loss(best + 0.1)).all()
+    assert (loss(best) < loss(best - 0.1)).all()
+
+
+def test_only_the_target_of_real_images_is_smooth():
+    t = torch.linspace(-60, 60, 41)
+    for kind in (Minimax, NonSaturating, MaximumLikelihood):
+        assert torch.equal(kind(real_label=0.8).fake(t), kind().fake(t))
+        assert torch.equal(kind(real_label=0.8).gen(t), kind().gen(t))
+        assert torch.equal(kind().real(t), kind(real_label=1.0).real(t))
+        assert not torch.equal(kind(real_label=0.8).real(t), kind().real(t))
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.1, float("nan")])
+def test_a_target_that_is_no_probability_is_refused(wrong):
+    for kind in (Minimax, NonSaturating, MaximumLikelihood):
+        with pytest.raises(ValueError, match=rf"real_label must be in \(0, 1\], got {wrong}"):
+            kind(real_label=wrong)
+
+
+def test_tamed_numbers_have_an_exponential_that_goes_on_along_its_tangent():
+    x = torch.tensor([-50.0, 0.0, 19.5, 20.0, 21.0, 120.0], dtype=torch.float64)
+    expected = [math.exp(min(u, 20)) * (1 + max(u - 20, 0)) for u in x.tolist()]
+    assert tame(x).exp().tolist() == pytest.approx(expected, rel=1e-12)
+    assert tame(x, limit=-1.0)[1].item() == pytest.approx(-1 + math.log(2))
+    slopes = slope(lambda u: tame(u).exp(), x)
+    assert slopes.tolist() == pytest.approx([math.exp(min(u, 20)) for u in x.tolist()], rel=1e-12)
 
 
 @pytest.mark.parametrize(

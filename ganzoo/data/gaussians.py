@@ -15,7 +15,7 @@ DEFAULTS = {"ring": (8, 0.01), "grid": (25, 0.05), "line": (2, 0.1)}  # modes an
 
 
 class Gaussians(ImageData):
-    """Points of p(x) = Σ w_k N(x; μ_k, std² I), labelled with the mode k that they come from.
+    """Points of p(x) = Σ w_k N(x; μ_k, std_k² I), labelled with the mode k that they come from.
 
     The defaults of ring (8 modes, radius 1, std 0.01) and grid (5 x 5 modes, 2 apart, std 0.05) are the
     protocol of Lin et al., "PacGAN", 2018. https://arxiv.org/abs/1712.04086
@@ -25,7 +25,7 @@ class Gaussians(ImageData):
         n_modes: Number of modes; none: 8, 25, 2.
         radius: Radius of the ring.
         spacing: Distance between neighbours of the grid or line.
-        std: Standard deviation of a mode; none: 0.01, 0.05, 0.1.
+        std: Standard deviation of all modes, or a list with that of each; none: 0.01, 0.05, 0.1.
         weights: Relative weights of the modes; none: equal.
         means: Centres of the line's modes; none: ``spacing`` apart around 0.
         n_points: Points per split.
@@ -37,6 +37,7 @@ class Gaussians(ImageData):
     """
 
     name = "Gaussians"
+    modes = "mixture"
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Gaussians(ImageData):
         n_modes: int | None = None,
         radius: float = 1.0,
         spacing: float = 2.0,
-        std: float | None = None,
+        std: float | list[float] | None = None,
         weights: list[float] | None = None,
         means: list[float] | None = None,
         n_points: int = 100_000,
@@ -59,7 +60,7 @@ class Gaussians(ImageData):
         default_modes, default_std = DEFAULTS[kind]
         n_modes = (len(means) if means else default_modes) if n_modes is None else n_modes
         self.std = default_std if std is None else std
-        if n_modes < 1 or self.std <= 0:
+        if n_modes < 1 or min(_each(self.std, n_modes)) <= 0:
             raise ValueError(f"n_modes must be at least 1 and std positive, got n_modes={n_modes}, std={self.std}")
         self.means = torch.tensor(means)[:, None] if means else _centres(kind, n_modes, radius, spacing)
         self.weights = _weights(weights, n_modes)
@@ -71,7 +72,7 @@ class Gaussians(ImageData):
         generator = torch.Generator().manual_seed(mix("gaussians", split))
         modes = torch.multinomial(self.weights, self.n_points, replacement=True, generator=generator)
         noise = torch.randn(self.n_points, *self.image_shape, generator=generator)
-        return self.means[modes] + self.std * noise, modes
+        return self.means[modes] + torch.tensor(_each(self.std, len(self.means)))[modes, None] * noise, modes
 
 
 def _centres(kind: Kind, n: int, radius: float, spacing: float) -> Tensor:
@@ -83,6 +84,14 @@ def _centres(kind: Kind, n: int, radius: float, spacing: float) -> Tensor:
         raise ValueError(f"a grid has a square number of modes, got {n}")
     line = spacing * (torch.arange(side) - (side - 1) / 2)
     return torch.cartesian_prod(line, line) if kind == "grid" else line[:, None]
+
+
+def _each(std: float | Sequence[float], n: int) -> Sequence[float]:
+    if not isinstance(std, Sequence):
+        return [std] * n
+    if len(std) != n:
+        raise ValueError(f"std must be one number or one per mode, got {len(std)} for {n} modes")
+    return std
 
 
 def _weights(weights: Sequence[float] | None, n: int) -> Tensor:

@@ -33,14 +33,17 @@ def test_the_centres_lie_where_the_formula_says():
         Gaussians("ring", weights=[1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0], std=0.2),
         Gaussians("grid", n_modes=9, std=0.3),
         Gaussians("line", means=[-1.0, 2.0], weights=[3.0, 1.0], std=0.5),
+        Gaussians("line", means=[-1.0, 2.0], weights=[1.0, 2.0], std=[0.25, 1.5]),
+        Gaussians("ring", n_modes=3, std=[0.1, 0.5, 2.0]),
     ],
 )
 def test_the_moments_are_those_of_the_mixture(data):
-    """E x = Σ w μ,  Cov x = Σ w μ μᵀ - (E x)(E x)ᵀ + std² I; five standard errors at 100,000 points."""
+    """E x = Σ w μ,  Cov x = Σ w (μ μᵀ + std² I) - (E x)(E x)ᵀ; five standard errors at 100,000 points."""
     points, modes = data.arrays("train")
     n, w, means = len(points), data.weights.double(), data.means.double()
     mean = w @ means
-    covariance = (means * w[:, None]).T @ means - mean.outer(mean) + data.std**2 * torch.eye(len(mean))
+    noise = w @ torch.as_tensor(data.std).double().expand(len(w)).square()
+    covariance = (means * w[:, None]).T @ means - mean.outer(mean) + noise * torch.eye(len(mean))
     spread = float(covariance.diagonal().max())
     assert (points.double().mean(dim=0) - mean).abs().max() < 5 * math.sqrt(spread / n)
     assert (torch.cov(points.double().T).view_as(covariance) - covariance).abs().max() < 5 * spread * math.sqrt(3 / n)
@@ -54,6 +57,23 @@ def test_labels_name_the_mode_of_a_point():
     assert torch.equal(torch.cdist(points, data.means).argmin(dim=1), modes)
     residual = (points - data.means[modes]).double()
     assert abs(residual.std().item() / 0.05 - 1) < 0.05
+
+
+def test_each_mode_has_its_own_width():
+    data = Gaussians("line", means=[-1.0, 2.0, 9.0], std=[0.1, 2.0, 0.5])
+    points, modes = data.arrays("train")
+    for k, std in enumerate(data.std):
+        own = points[modes == k].double()
+        assert own.std().item() == pytest.approx(std, rel=0.02)
+        assert own.mean().item() == pytest.approx(data.means[k].item(), abs=0.06)
+
+
+@pytest.mark.parametrize("kind", ["ring", "grid", "line"])
+def test_one_width_or_the_same_for_each_mode_are_the_same_points(kind):
+    one = Gaussians(kind, std=0.3, n_points=500)
+    each = Gaussians(kind, std=[0.3] * one.num_classes, n_points=500)
+    assert torch.equal(one.arrays("val")[0], each.arrays("val")[0])
+    assert each.config()["init_args"]["std"] == [0.3] * one.num_classes
 
 
 def test_splits_are_fixed_and_differ():
@@ -80,6 +100,8 @@ def test_judges_get_floats():
         ({"kind": "line", "weights": [1.0]}, r"expected 2 weights, none negative and not all 0, got \[1.0\]"),
         ({"kind": "line", "weights": [1.0, -1.0]}, "none negative"),
         ({"std": 0.0}, "std positive"),
+        ({"kind": "line", "std": [0.1, -0.1]}, "std positive"),
+        ({"kind": "line", "std": [0.1]}, "std must be one number or one per mode, got 1 for 2 modes"),
         ({"n_modes": 0}, "n_modes must be at least 1"),
     ],
 )
