@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.config import Configurable
+from ganzoo.config import Configurable, build
 from ganzoo.latents import Prior
 
 BLOCK = (
     16  # images are sampled in whole blocks of consecutive seeds, so that a seed's image never depends on the request
 )
+
+
+Role = TypeVar("Role", "Generator", "Discriminator")
 
 
 class Generator(Configurable, nn.Module):
@@ -37,17 +41,36 @@ class Generator(Configurable, nn.Module):
 class Discriminator(Configurable, nn.Module):
     """A network D: x, [N, C, H, W] -> logits, [N].
 
+    Networks of this package are a map ``features`` and a linear ``head`` behind it. ``batch`` is set before every
+    batch to the number of batches done, for what changes over training.
+
     Args:
         image_shape: (C, H, W) of an image, or (d,) of a point.
+        num_classes: Number of classes that D is conditioned on; 0: unconditional.
     """
 
-    def __init__(self, image_shape: Sequence[int]) -> None:
+    pack = 1  # images that one logit judges together
+    features: Any  # maps x to what ``head`` sees
+
+    def __init__(self, image_shape: Sequence[int], num_classes: int = 0) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
+        self.num_classes = num_classes
+        self.batch = 0
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N] of images x [N, *image_shape]."""
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits [N] of images x [N, *image_shape] and labels y [N]."""
         raise NotImplementedError
+
+
+def for_images(network: Role, image_shape: Sequence[int] | None) -> Role:
+    """Return a network of the same configuration for images of ``image_shape``; None: the network as it is."""
+    if image_shape is None or tuple(image_shape) == network.image_shape:
+        return network
+    config = network.config()
+    config["init_args"]["image_shape"] = list(image_shape)
+    made: Role = build(config)
+    return made
 
 
 class Label(nn.Module):

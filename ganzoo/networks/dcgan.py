@@ -7,6 +7,8 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from ganzoo.latents import Normal, Prior
+from ganzoo.networks.attention import attend, map_of
+from ganzoo.networks.labels import Entry, LabelPlane, Projection, check_label
 from ganzoo.networks.layers import (
     add_spectral_norm,
     check_counts,
@@ -16,10 +18,11 @@ from ganzoo.networks.layers import (
     ladder,
     make_norm,
 )
+from ganzoo.networks.minibatch import Minibatch, minibatch_layers
 from ganzoo.roles import Discriminator, Generator, Label
 
 START = 4  # side of the smallest map
-GeneratorNorm = Literal["batch", "none"]
+GeneratorNorm = Literal["batch", "batch+spectral", "virtual", "none"]
 DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]
 
 
@@ -38,8 +41,10 @@ class DCGANGenerator(Generator):
         image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
         prior: The distribution of z; the paper's is uniform.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
-        norm: Normalisation of hidden maps.
+        norm: Normalisation of hidden maps, and of weights ("batch+spectral"); "virtual" needs a reference batch:
+            wrap G in ``VirtualBatchGenerator``.
         num_classes: Number of classes that G is conditioned on; 0: unconditional.
+        attention: ``SelfAttention2d`` stands behind the map of 1/attention of the image's side; 0: nowhere.
 
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
@@ -52,26 +57,32 @@ class DCGANGenerator(Generator):
         width: int = 64,
         norm: GeneratorNorm = "batch",
         num_classes: int = 0,
+        attention: int = 0,
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("norm", norm, get_args(GeneratorNorm))
-        n_doublings, inner = _steps(image_shape)
-        channels = _channels(width, n_doublings)[::-1]
+        sizes = _sizes(image_shape)[::-1]
+        at = map_of(attention, image_shape[1], sizes)
+        channels = _channels(width, len(sizes))[::-1]
         self.label = Label(num_classes)
         n_in = prior.dim + self.label.dim
         layers: list[nn.Module] = [
             nn.Linear(n_in, channels[0] * START**2, bias=not has_norm(norm)),
             nn.Unflatten(1, (channels[0], START, START)),
             *_hidden(channels[0], norm),
+            *attend(at, START, channels[0]),
         ]
-        for k, (wide, narrow) in enumerate(pairwise(channels)):
+        for (wide, narrow), size in zip(pairwise(channels), sizes[1:], strict=True):
             layers += [
-                nn.ConvTranspose2d(wide, narrow, inner if k == 0 else 4, 2, 1, bias=not has_norm(norm)),
+                nn.ConvTranspose2d(wide, narrow, _kernel(size), 2, 1, bias=not has_norm(norm)),
                 *_hidden(narrow, norm),
+                *attend(at, size, narrow),
             ]
         layers += [nn.ConvTranspose2d(channels[-1], image_shape[0], 4, 2, 1), nn.Tanh()]
         self.body = nn.Sequential(*layers)
         self.apply(init_radford)
+        if norm == "batch+spectral":
+            add_spectral_norm(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for latents z [N, dim] and labels y [N]."""
@@ -84,7 +95,7 @@ class DCGANDiscriminator(Discriminator):
 
     Weights are drawn from N(0, 0.02), gains of norms from N(1, 0.02); leaky ReLU with slope 0.2; the first
     layer has no norm. The last has no bias, which a game that only compares logits (Wasserstein) would never
-    move. ``features`` maps x to the last map, [N, C, 4, 4].
+    move. ``features`` maps x, or with label "concat" what ``embed`` makes of x and y, to the last map, [N, C, 4, 4].
 
     With "batch" a logit depends on the other images of the batch: penalties on gradients need another norm.
 
@@ -95,46 +106,87 @@ class DCGANDiscriminator(Discriminator):
         image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
         norm: Normalisation of hidden maps, or of weights ("spectral").
+        num_classes: Number of classes that D is conditioned on; 0: unconditional.
+        label: "concat" appends a learnt plane of the label to x; "projection" adds <V_y, φ(x)> to the logit, φ(x)
+            being the features (Miyato & Koyama, https://arxiv.org/abs/1802.05637).
+        minibatch: What the last map tells of the rest of the batch: nothing, ``MinibatchStd`` or
+            ``MinibatchDiscrimination``.
+        attention: ``SelfAttention2d`` stands behind the map of 1/attention of the image's side; 0: nowhere.
 
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
     """
 
     def __init__(
-        self, image_shape: Sequence[int] = (1, 32, 32), width: int = 64, norm: DiscriminatorNorm = "batch"
+        self,
+        image_shape: Sequence[int] = (1, 32, 32),
+        width: int = 64,
+        norm: DiscriminatorNorm = "batch",
+        num_classes: int = 0,
+        label: Entry = "concat",
+        minibatch: Minibatch = "none",
+        attention: int = 0,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(image_shape, num_classes)
         check_word("norm", norm, get_args(DiscriminatorNorm))
-        n_halvings, inner = _steps(image_shape)
-        channels = _channels(width, n_halvings)
-        layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-        for k, (narrow, wide) in enumerate(pairwise(channels)):
+        check_word("label", label, get_args(Entry))
+        check_word("minibatch", minibatch, get_args(Minibatch))
+        check_counts(least=0, num_classes=num_classes)
+        sizes = _sizes(image_shape)
+        at = map_of(attention, image_shape[1], sizes)
+        channels = _channels(width, len(sizes))
+        appends, projects = (num_classes > 0 and label == word for word in get_args(Entry))
+        self.plane = LabelPlane(num_classes, *self.image_shape[1:]) if appends else None
+        layers: list[nn.Module] = [
+            nn.Conv2d(image_shape[0] + appends, width, 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            *attend(at, sizes[0], width),
+        ]
+        for (narrow, wide), (larger, size) in zip(pairwise(channels), pairwise(sizes), strict=True):
             layers += [
-                nn.Conv2d(narrow, wide, inner if k == n_halvings - 2 else 4, 2, 1, bias=not has_norm(norm)),
+                nn.Conv2d(narrow, wide, _kernel(larger), 2, 1, bias=not has_norm(norm)),
                 *_hidden(wide, norm, slope=0.2),
+                *attend(at, size, wide),
             ]
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], 1, START, bias=False)
+        extra, n_extra = minibatch_layers(minibatch, channels[-1] * START**2)
+        self.features = nn.Sequential(*layers, *extra)
+        n_features = channels[-1] + n_extra
+        self.head = nn.Conv2d(n_features, 1, START, bias=False)
+        self.projection = Projection(num_classes, n_features * START**2) if projects else None
         self.apply(init_radford)
         if norm == "spectral":
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N] of images x [N, C, S, S]."""
-        logits: Tensor = self.head(self.features(x))
-        return logits.reshape(x.shape[0])
+    def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what ``features`` takes: images x [N, C, S, S], with the planes of labels appended."""
+        check_label("discriminator", self.num_classes, y)
+        return x if self.plane is None else self.plane(x, y)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits [N] of images x [N, C, S, S] and labels y [N]."""
+        features = self.features(self.embed(x, y))
+        logits: Tensor = self.head(features).reshape(x.shape[0])
+        return logits if self.projection is None else logits + self.projection(features, y)
 
 
-def _steps(image_shape: Sequence[int]) -> tuple[int, int]:
-    """Return how often the map of 4x4 is doubled, and the kernel of its first doubling: 3 makes 7 of 4."""
-    start, n_doublings = ladder(image_shape)
-    return (n_doublings, 4) if start == START else (n_doublings + 1, 3)
+def _sizes(image_shape: Sequence[int]) -> list[int]:
+    """Return the sizes of the hidden maps from large to small: halves of the image, down to 4."""
+    ladder(image_shape)
+    sizes = [image_shape[1] // 2]
+    while sizes[-1] > START:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
 
 
-def _channels(width: int, n_doublings: int) -> list[int]:
+def _kernel(larger: int) -> int:
+    """Return the kernel between a map and the one of half its size: 3 makes 7 of 4, and 4 of 7."""
+    return 3 if larger % 2 else 4
+
+
+def _channels(width: int, n_maps: int) -> list[int]:
     """Return the channels of the maps from large to small."""
     check_counts(width=width)
-    return [width * min(2**k, 8) for k in range(n_doublings)]
+    return [width * min(2**k, 8) for k in range(n_maps)]
 
 
 def _hidden(channels: int, norm: str, slope: float = 0.0) -> list[nn.Module]:

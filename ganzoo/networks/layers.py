@@ -7,6 +7,9 @@ from typing import TypeVar
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from ganzoo.networks.labels import ConditionalBatchNorm2d, Projection
+from ganzoo.networks.minibatch import VirtualBatchNorm2d
+
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 SIZES = (8, 16, 28, 32, 64, 128, 256)  # 28 = 7 * 4 starts from a 7x7 map, the others from 4x4
@@ -53,14 +56,16 @@ def ladder(image_shape: Sequence[int]) -> tuple[int, int]:
     return start, int(math.log2(image_shape[1] // start))
 
 
-def make_norm(word: str, channels: int) -> nn.Module:
+def make_norm(word: str, channels: int, num_classes: int = 0) -> nn.Module:
     """Return the normalisation of maps [N, C, H, W]; nothing for "none" and "spectral".
 
     "layer" normalises a sample over C, H and W, "instance" each of its channels over H and W; "batch" alone
-    mixes samples.
+    mixes samples, "virtual" mixes them with a reference. With classes, batch norm is conditional.
     """
-    if word == "batch":
-        return nn.BatchNorm2d(channels)
+    if is_batch_norm(word):
+        return ConditionalBatchNorm2d(num_classes, channels) if num_classes else nn.BatchNorm2d(channels)
+    if word == "virtual":
+        return VirtualBatchNorm2d(channels)
     if word == "layer":
         return nn.GroupNorm(1, channels)
     if word == "instance":
@@ -82,19 +87,24 @@ def has_norm(word: str) -> bool:
     return word not in ("none", "spectral")
 
 
+def is_batch_norm(word: str) -> bool:
+    """Tell whether the word stands for batch norm, with or without spectral norm of the weights."""
+    return word in ("batch", "batch+spectral")
+
+
 def add_spectral_norm(network: nn.Module) -> None:
     """Divide the weight of every layer by its largest singular value; call it after the initialisation.
 
         W -> W / σ(W)    (Eq. 8)
 
-    A kernel is reshaped to [out, in * k * k]; σ follows W by one power iteration per forward in training
-    mode.
+    A kernel is reshaped to [out, in * k * k], also that of a transposed convolution; σ follows W by one power
+    iteration per forward in training mode.
 
     Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018.
     https://arxiv.org/abs/1802.05957
     """
     for module in list(network.modules()):
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, Projection)):
             parametrizations.spectral_norm(module)
 
 
@@ -106,7 +116,7 @@ def init_radford(module: nn.Module) -> None:
     """
     layers, norms = (
         (nn.Conv2d, nn.ConvTranspose2d, nn.Linear),
-        (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d),
+        (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, VirtualBatchNorm2d),
     )
     if isinstance(module, layers + norms):
         nn.init.normal_(module.weight, 0.0 if isinstance(module, layers) else 1.0, 0.02)

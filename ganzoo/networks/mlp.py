@@ -7,7 +7,9 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from ganzoo.latents import Normal, Prior
+from ganzoo.networks.labels import Entry, Projection, check_label
 from ganzoo.networks.layers import add_spectral_norm, check_counts, check_word, has_norm, he, make_vector_norm
+from ganzoo.networks.minibatch import Minibatch, minibatch_layers
 from ganzoo.roles import Discriminator, Generator, Label
 
 GeneratorNorm = Literal["batch", "layer", "none"]
@@ -65,13 +67,18 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """``depth`` hidden layers of leaky ReLU units with slope 0.2; the last layer has no bias.
 
-    ``features`` maps x to the last hidden layer, [N, width].
+    ``features`` maps x, or with label "concat" what ``embed`` makes of x and y, to the last hidden layer, [N, width].
 
     Args:
         image_shape: Any shape, such as (C, H, W) or (d,).
         width: Units of a hidden layer.
         depth: Number of hidden layers; 0: a linear form.
         norm: Normalisation of hidden layers, or of weights ("spectral"); each sample is scored by itself.
+        num_classes: Number of classes that D is conditioned on; 0: unconditional.
+        label: "concat" appends a learnt vector of the label to x; "projection" adds <V_y, φ(x)> to the logit, φ(x)
+            being the features (Miyato & Koyama, https://arxiv.org/abs/1802.05637).
+        minibatch: What the last features tell of the rest of the batch: nothing, ``MinibatchStd`` or
+            ``MinibatchDiscrimination``.
 
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
@@ -83,19 +90,35 @@ class MLPDiscriminator(Discriminator):
         width: int = 256,
         depth: int = 3,
         norm: DiscriminatorNorm = "none",
+        num_classes: int = 0,
+        label: Entry = "concat",
+        minibatch: Minibatch = "none",
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(image_shape, num_classes)
         check_word("norm", norm, get_args(DiscriminatorNorm))
-        hidden, last = _stack(_size(image_shape), width, depth, norm, slope=0.2)
-        self.features = nn.Sequential(nn.Flatten(), hidden)
-        self.head = he(nn.Linear(last, 1, bias=False), slope=1.0)
+        check_word("label", label, get_args(Entry))
+        check_word("minibatch", minibatch, get_args(Minibatch))
+        check_counts(least=0, num_classes=num_classes)
+        self.label = Label(num_classes if label == "concat" else 0)
+        hidden, last = _stack(_size(image_shape) + self.label.dim, width, depth, norm, slope=0.2)
+        layers, n_extra = minibatch_layers(minibatch, last)
+        self.features = nn.Sequential(nn.Flatten(), hidden, *layers)
+        self.head = he(nn.Linear(last + n_extra, 1, bias=False), slope=1.0)
+        projects = num_classes and label == "projection"
+        self.projection = Projection(num_classes, last + n_extra) if projects else None
         if norm == "spectral":
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N] of images x [N, *image_shape]."""
-        logits: Tensor = self.head(self.features(x))
-        return logits.reshape(x.shape[0])
+    def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what ``features`` takes: images x [N, *image_shape], with the vectors of labels appended."""
+        check_label("discriminator", self.num_classes, y)
+        return self.label(x.flatten(1), y) if self.label.dim else x
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits [N] of images x [N, *image_shape] and labels y [N]."""
+        features = self.features(self.embed(x, y))
+        logits: Tensor = self.head(features).reshape(x.shape[0])
+        return logits if self.projection is None else logits + self.projection(features, y)
 
 
 def _stack(n_in: int, width: int, depth: int, norm: str, slope: float) -> tuple[nn.Sequential, int]:

@@ -7,18 +7,21 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from ganzoo.latents import Normal, Prior
+from ganzoo.networks.attention import attend, map_of
+from ganzoo.networks.labels import Labelled, LabelledSequential, Projection, check_label
 from ganzoo.networks.layers import (
     add_spectral_norm,
     check_counts,
     check_word,
     has_norm,
+    is_batch_norm,
     ladder,
     make_norm,
     xavier,
 )
 from ganzoo.roles import Discriminator, Generator, Label
 
-GeneratorNorm = Literal["batch", "layer", "instance", "none"]
+GeneratorNorm = Literal["batch", "batch+spectral", "layer", "instance", "none"]
 DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]
 
 
@@ -26,7 +29,9 @@ class ResNetGenerator(Generator):
     """Pre-activation residual blocks that double a 4x4 (7x7 for 28) map up to the image; tanh output.
 
     Weights are drawn as by Glorot & Bengio, with gain √2 in the 3x3 convolutions of the blocks. In blocks
-    with a norm convolutions have no bias.
+    with a norm convolutions have no bias. The label of a conditional G chooses the gain and bias of batch norm
+    (``ConditionalBatchNorm2d``: a new network makes the same image of every class); with another norm a learnt
+    vector of it is appended to z.
 
     Gulrajani et al., "Improved Training of Wasserstein GANs", 2017. https://arxiv.org/abs/1704.00028
 
@@ -34,8 +39,9 @@ class ResNetGenerator(Generator):
         image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
         prior: The distribution of z.
         width: Channels of every map; 128 in the paper, 256 in SN-GAN (https://arxiv.org/abs/1802.05957).
-        norm: Normalisation before each activation.
+        norm: Normalisation before each activation, and of weights ("batch+spectral").
         num_classes: Number of classes that G is conditioned on; 0: unconditional.
+        attention: ``SelfAttention2d`` stands behind the map of 1/attention of the image's side; 0: nowhere.
 
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
@@ -48,25 +54,33 @@ class ResNetGenerator(Generator):
         width: int = 128,
         norm: GeneratorNorm = "batch",
         num_classes: int = 0,
+        attention: int = 0,
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("norm", norm, get_args(GeneratorNorm))
         check_counts(width=width)
         start, n_doublings = ladder(image_shape)
-        self.label = Label(num_classes)
-        self.body = nn.Sequential(
+        sizes = [start * 2**k for k in range(n_doublings + 1)]
+        at = map_of(attention, image_shape[1], sizes)
+        normed = num_classes if is_batch_norm(norm) else 0
+        self.label = Label(num_classes - normed)
+        layers: list[nn.Module] = [
             xavier(nn.Linear(prior.dim + self.label.dim, width * start**2)),
             nn.Unflatten(1, (width, start, start)),
-            *(_up_block(width, norm) for _ in range(n_doublings)),
-            make_norm(norm, width),
-            nn.ReLU(),
-            xavier(nn.Conv2d(width, image_shape[0], 3, padding=1)),
-            nn.Tanh(),
-        )
+            *attend(at, start, width),
+        ]
+        for size in sizes[1:]:
+            layers += [_up_block(width, norm, normed), *attend(at, size, width)]
+        layers += [make_norm(norm, width, normed), nn.ReLU()]
+        layers += [xavier(nn.Conv2d(width, image_shape[0], 3, padding=1)), nn.Tanh()]
+        self.body = LabelledSequential(*layers)
+        if norm == "batch+spectral":
+            add_spectral_norm(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for latents z [N, dim] and labels y [N]."""
-        images: Tensor = self.body(self.label(z, y))
+        check_label("generator", self.num_classes, y)
+        images: Tensor = self.body(self.label(z, y) if self.label.dim else z, y)
         return images
 
 
@@ -88,43 +102,63 @@ class ResNetDiscriminator(Discriminator):
         image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
         width: Channels of every map.
         norm: Normalisation before each activation, or of weights ("spectral").
+        num_classes: Number of classes that D is conditioned on, by a projection of its features (Miyato & Koyama,
+            https://arxiv.org/abs/1802.05637); 0: unconditional.
+        attention: ``SelfAttention2d`` stands behind the map of 1/attention of the image's side; 0: nowhere.
 
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
     """
 
     def __init__(
-        self, image_shape: Sequence[int] = (3, 32, 32), width: int = 128, norm: DiscriminatorNorm = "none"
+        self,
+        image_shape: Sequence[int] = (3, 32, 32),
+        width: int = 128,
+        norm: DiscriminatorNorm = "none",
+        num_classes: int = 0,
+        attention: int = 0,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(image_shape, num_classes)
         check_word("norm", norm, get_args(DiscriminatorNorm))
         check_counts(width=width)
+        check_counts(least=0, num_classes=num_classes)
         start, n_doublings = ladder(image_shape)
         n_halvings = n_doublings if start == 7 else max(n_doublings - 1, 1)
+        sizes = [image_shape[1] // 2**k for k in range(1, n_halvings + 1)]
+        at = map_of(attention, image_shape[1], sizes)
+        layers: list[nn.Module] = [_first_block(image_shape[0], width), *attend(at, sizes[0], width)]
+        for size in sizes[1:]:
+            layers += [_down_block(width, norm), *attend(at, size, width)]
         self.features = nn.Sequential(
-            _first_block(image_shape[0], width),
-            *(_down_block(width, norm) for _ in range(n_halvings - 1)),
+            *layers,
             *(_flat_block(width, norm) for _ in range(2)),
             nn.ReLU(),
             _GlobalPool("sum" if norm == "spectral" else "mean"),
         )
         self.head = xavier(nn.Linear(width, 1, bias=False))
+        self.projection = Projection(num_classes, width) if num_classes else None
         if norm == "spectral":
             add_spectral_norm(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N] of images x [N, C, S, S]."""
-        logits: Tensor = self.head(self.features(x))
-        return logits.reshape(x.shape[0])
+    def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what ``features`` takes: images x [N, C, S, S] as they are."""
+        check_label("discriminator", self.num_classes, y)
+        return x
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits [N] of images x [N, C, S, S] and labels y [N]."""
+        features = self.features(self.embed(x, y))
+        logits: Tensor = self.head(features).reshape(x.shape[0])
+        return logits if self.projection is None else logits + self.projection(features, y)
 
 
-class _Residual(nn.Module):
-    def __init__(self, residual: nn.Module, shortcut: nn.Module) -> None:
+class _Residual(Labelled):
+    def __init__(self, residual: LabelledSequential, shortcut: nn.Module) -> None:
         super().__init__()
         self.residual, self.shortcut = residual, shortcut
 
-    def forward(self, x: Tensor) -> Tensor:
-        total: Tensor = self.residual(x) + self.shortcut(x)
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        total: Tensor = self.residual(x, y) + self.shortcut(x)
         return total
 
 
@@ -137,10 +171,10 @@ class _GlobalPool(nn.Module):
         return x.sum(dim=(2, 3)) if self.how == "sum" else x.mean(dim=(2, 3))
 
 
-def _up_block(width: int, norm: str) -> nn.Module:
+def _up_block(width: int, norm: str, num_classes: int) -> nn.Module:
     # a 1x1 convolution commutes with upsampling and pooling of its input: shortcuts work on the smaller map
     shortcut = nn.Sequential(_conv1(width, width, bias=not has_norm(norm)), nn.Upsample(scale_factor=2))
-    return _Residual(_residual(width, norm, before=nn.Upsample(scale_factor=2)), shortcut)
+    return _Residual(_residual(width, norm, num_classes, before=nn.Upsample(scale_factor=2)), shortcut)
 
 
 def _down_block(width: int, norm: str) -> nn.Module:
@@ -153,18 +187,20 @@ def _flat_block(width: int, norm: str) -> nn.Module:
 
 
 def _first_block(n_in: int, width: int) -> nn.Module:
-    residual = nn.Sequential(_conv3(n_in, width), nn.ReLU(), _conv3(width, width), nn.AvgPool2d(2))
+    residual = LabelledSequential(_conv3(n_in, width), nn.ReLU(), _conv3(width, width), nn.AvgPool2d(2))
     return _Residual(residual, nn.Sequential(nn.AvgPool2d(2), _conv1(n_in, width)))
 
 
-def _residual(width: int, norm: str, before: nn.Module | None = None, after: nn.Module | None = None) -> nn.Sequential:
+def _residual(
+    width: int, norm: str, num_classes: int = 0, before: nn.Module | None = None, after: nn.Module | None = None
+) -> LabelledSequential:
     """Twice norm, ReLU, convolution; ``before`` resizes the first one's input, ``after`` the last output."""
-    return nn.Sequential(
-        make_norm(norm, width),
+    return LabelledSequential(
+        make_norm(norm, width, num_classes),
         nn.ReLU(),
         before or nn.Identity(),
         _conv3(width, width, bias=not has_norm(norm)),
-        make_norm(norm, width),
+        make_norm(norm, width, num_classes),
         nn.ReLU(),
         _conv3(width, width, bias=not has_norm(norm)),
         after or nn.Identity(),

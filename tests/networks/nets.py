@@ -19,15 +19,22 @@ GENERATORS = [MLPGenerator, DCGANGenerator, ResNetGenerator]
 DISCRIMINATORS = [MLPDiscriminator, DCGANDiscriminator, ResNetDiscriminator]
 NORMS = {
     MLPGenerator: ("batch", "layer", "none"),
-    DCGANGenerator: ("batch", "none"),
-    ResNetGenerator: ("batch", "layer", "instance", "none"),
+    DCGANGenerator: ("batch", "batch+spectral", "virtual", "none"),
+    ResNetGenerator: ("batch", "batch+spectral", "layer", "instance", "none"),
     MLPDiscriminator: ("layer", "spectral", "none"),
     DCGANDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
     ResNetDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
 }
 SHAPES = [(c, s, s) for s in SIZES for c in (1, 3)]
-NORMED_G = [(cls, norm) for cls in GENERATORS for norm in NORMS[cls]]
+NORMED_G = [(cls, norm) for cls in GENERATORS for norm in NORMS[cls] if norm != "virtual"]  # needs a reference
 NORMED_D = [(cls, norm) for cls in DISCRIMINATORS for norm in NORMS[cls]]
+CONDITIONAL_D = [
+    (MLPDiscriminator, {"label": "concat"}),
+    (MLPDiscriminator, {"label": "projection"}),
+    (DCGANDiscriminator, {"label": "concat"}),
+    (DCGANDiscriminator, {"label": "projection"}),
+    (ResNetDiscriminator, {}),
+]
 SINGLE_D = [(cls, norm) for cls, norm in NORMED_D if norm != "batch"]
 
 
@@ -37,6 +44,13 @@ def small(cls: type, **kwargs: Any) -> Any:
 
 def latents(net: Any, n: int) -> Tensor:
     return torch.randn(n, net.prior.dim)
+
+
+def disturb(net: nn.Module, by: float = 0.3) -> None:
+    """Move every parameter a little: a new network has gains of 1 and biases of 0."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(torch.randn_like(p), alpha=by)
 
 
 def dead_parameters(net: nn.Module) -> list[str]:

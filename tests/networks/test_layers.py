@@ -6,8 +6,20 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ganzoo.networks import DCGANDiscriminator, MLPDiscriminator
-from ganzoo.networks.layers import SIZES, ladder
+from ganzoo.networks.labels import Projection
+from ganzoo.networks.layers import SIZES, add_spectral_norm, ladder
 from tests.networks.nets import DISCRIMINATORS, small, weights_of
+
+LAYERS = {
+    "linear": lambda: (nn.Linear(6, 5, bias=False), torch.randn(2, 6), (5, 6)),
+    "conv": lambda: (nn.Conv2d(3, 5, 4, 2, 1, bias=False), torch.randn(2, 3, 8, 8), (5, 3 * 16)),
+    "transposed": lambda: (nn.ConvTranspose2d(3, 5, 4, 2, 1, bias=False), torch.randn(2, 3, 4, 4), (5, 3 * 16)),
+}
+
+
+def as_matrix(layer: nn.Module, weight: torch.Tensor) -> torch.Tensor:
+    """[out, in * k * k]; a transposed convolution keeps its outputs second."""
+    return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
 
 
 def test_ladder() -> None:
@@ -30,6 +42,63 @@ def test_spectral_norm_makes_the_largest_singular_value_one(cls: type) -> None:
         assert torch.linalg.matrix_norm(weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
     constrained = [m for m in net.modules() if parametrize.is_parametrized(m, "weight")]
     assert len(constrained) == len(weights)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_sigma_is_that_of_the_singular_values(kind: str) -> None:
+    layer, x, shape = LAYERS[kind]()
+    net, x = nn.Sequential(layer).double(), x.double()
+    free = layer(x).detach()
+    add_spectral_norm(net)
+    with torch.no_grad():
+        for _ in range(100):
+            net(x)
+    original = as_matrix(layer, layer.parametrizations.weight.original.detach())
+    assert original.shape == shape
+    sigma = torch.linalg.svdvals(original)[0].item()
+    net.eval()
+    assert (free / net(x)).mean().item() == pytest.approx(sigma, rel=1e-5)
+    assert torch.linalg.svdvals(as_matrix(layer, layer.weight.detach()))[0].item() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_vectors_of_a_projection_have_spectral_norm_too() -> None:
+    net = nn.Sequential(Projection(4, 6)).double()
+    add_spectral_norm(net)
+    x, y = torch.randn(4, 6).double(), torch.arange(4)
+    with torch.no_grad():
+        for _ in range(100):
+            net[0](x, y)
+    net.eval()
+    vectors = net[0].parametrizations.weight.original.detach()
+    expected = (vectors / torch.linalg.svdvals(vectors)[0] * x).sum(dim=1)
+    torch.testing.assert_close(net[0](x, y).detach(), expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_gradient_of_a_normalised_layer_lacks_what_would_only_scale_it(kind: str) -> None:
+    """d<A, W / σ> = (A - <A, W / σ> u vᵀ) / σ (Miyato et al., Eq. 12), also by finite differences."""
+    layer, x, _ = LAYERS[kind]()
+    net, x = nn.Sequential(layer).double(), x.double()
+    add_spectral_norm(net)
+    with torch.no_grad():
+        for _ in range(300):
+            net(x)
+    net.eval()
+    weight = layer.parametrizations.weight.original
+    a = torch.randn_like(weight)
+    (gradient,) = torch.autograd.grad((a * layer.weight).sum(), weight)
+    A, W = as_matrix(layer, a), as_matrix(layer, weight.detach())
+    u, s, vh = torch.linalg.svd(W, full_matrices=False)
+    expected = (A - (A * W).sum() / s[0] * u[:, :1] @ vh[:1]) / s[0]
+    torch.testing.assert_close(as_matrix(layer, gradient), expected, rtol=0, atol=1e-6)
+    direction, step = torch.randn_like(weight), 1e-6
+
+    def value(sign: int) -> float:
+        moved = as_matrix(layer, weight.detach() + sign * step * direction)
+        return (A * moved).sum().item() / torch.linalg.svdvals(moved)[0].item()
+
+    slope = (gradient * direction).sum().item()
+    assert (value(1) - value(-1)) / (2 * step) == pytest.approx(slope, rel=1e-5)
 
 
 def test_spectral_norm_rests_in_evaluation_mode() -> None:
