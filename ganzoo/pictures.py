@@ -12,6 +12,8 @@ from torch import Tensor
 from ganzoo.files import write_atomically
 from ganzoo.pixels import to_uint8
 
+BARS = 80  # of a histogram of points in one dimension
+
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:
     """Tile images [N, C, H, W] in [-1, 1]; small ones are enlarged by a whole factor to about ``cell`` pixels.
@@ -41,24 +43,48 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
 
 
 def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
-    """Draw points [N, 2] (or a histogram of [N, 1]), over ``others`` (the data) in grey."""
+    """Draw points [N, 2] (or a histogram of [N, 1]), over ``others`` (the data) in grey.
+
+    The axes are those of ``others``, so that pictures of one run do not jump; points beyond them are not seen.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4, 4), dpi=120, layout="tight")
     axes = figure.add_subplot()
+    bounds = None if others is None else limits(others.detach().double().cpu())
     for xs, colour, label in ((others, "0.7", "data"), (points, "tab:blue", "samples")):
         if xs is None:
             continue
         xs = xs.detach().float().cpu()
         if xs.shape[1] == 1:
-            axes.hist(xs[:, 0].numpy(), bins=80, density=True, color=colour, alpha=0.6, label=label)
+            low, high = limits(xs.double())[0] if bounds is None else bounds[0]
+            edges = np.linspace(low, high, BARS + 1)
+            share = np.full(len(xs), BARS / (len(xs) * (high - low)))  # a density also where some are beyond the axis
+            axes.hist(xs[:, 0].numpy(), bins=edges.tolist(), weights=share, color=colour, alpha=0.6, label=label)
         else:
             axes.scatter(xs[:, 0].numpy(), xs[:, 1].numpy(), s=2, color=colour, label=label)
+    if bounds is not None:
+        axes.set_xlim(*bounds[0])
+        axes.set_ylim(*bounds[1])
     axes.legend(loc="upper right", fontsize=7)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3].copy())
+
+
+def limits(points: Tensor) -> list[tuple[float, float]]:
+    """Return the ranges of both axes of a picture of the data: its own with a tenth on each side.
+
+    Of one coordinate, the second axis is that of a density: up to twice the highest bar of the data.
+    """
+    low, high = points.min(dim=0).values, points.max(dim=0).values
+    margin = 0.1 * (high - low).clamp_min(1e-6)
+    ranges = list(zip((low - margin).tolist(), (high + margin).tolist(), strict=True))[:2]
+    if len(ranges) == 1:
+        counts, _ = np.histogram(points[:, 0].numpy(), bins=BARS, range=ranges[0], density=True)
+        ranges.append((0.0, 2 * float(counts.max())))
+    return ranges
 
 
 def picture(samples: Tensor, data: Tensor | None = None) -> Image.Image:
@@ -73,13 +99,16 @@ def save_png(image: Image.Image, path: str | Path) -> Path:
     return path
 
 
-def save_npz(samples: Tensor, seeds: Sequence[int], path: Path) -> Path:
-    """Write samples (images as uint8) and their seeds, whole or not at all."""
+def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor | None = None) -> Path:
+    """Write samples (images as uint8), their seeds and, if given, their labels, whole or not at all."""
     values = to_uint8(samples) if samples.ndim == 4 else samples
+    arrays = {"images": values.numpy(), "seeds": np.array(seeds)}
+    if labels is not None:
+        arrays["labels"] = labels.numpy()
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:
-            np.savez_compressed(file, images=values.numpy(), seeds=np.array(seeds))
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
     write_atomically(path, write)
     return path

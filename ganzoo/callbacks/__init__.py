@@ -1,5 +1,6 @@
 """Callbacks: they talk to a model only through ``sample``."""
 
+from ganzoo.callbacks.animation import Animation
 from ganzoo.callbacks.checkpoints import Checkpoints
 from ganzoo.callbacks.compile import Compile
 from ganzoo.callbacks.evaluate import Evaluate
@@ -8,4 +9,14 @@ from ganzoo.callbacks.progress import Progress
 from ganzoo.callbacks.watch import Collapse, Watch
 from ganzoo.callbacks.writer import SampleWriter
 
-__all__ = ["Checkpoints", "Collapse", "Compile", "Evaluate", "Progress", "SampleGrid", "SampleWriter", "Watch"]
+__all__ = [
+    "Animation",
+    "Checkpoints",
+    "Collapse",
+    "Compile",
+    "Evaluate",
+    "Progress",
+    "SampleGrid",
+    "SampleWriter",
+    "Watch",
+]

@@ -8,7 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.evaluate import Evaluate
-from ganzoo.metrics.judge import KINDS
+from ganzoo.metrics.judge import KINDS, LOWER
 
 
 class Checkpoints(Checkpoint):
@@ -20,8 +20,8 @@ class Checkpoints(Checkpoint):
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
         metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
-        mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances (fd, kd)
-            and "max" for all others.
+        mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances and
+            divergences (fd, kd, class_fd, reverse_kl, kl_uniform) and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
     """
 
@@ -37,7 +37,7 @@ class Checkpoints(Checkpoint):
         if metric not in KINDS:
             raise ValueError(f"no metric {metric!r}: choose one of {', '.join(KINDS)}")
         self.every, self.metric, self.dirpath = every, metric, dirpath
-        self.mode = mode or ("min" if metric in ("fd", "kd") else "max")
+        self.mode = mode or ("min" if metric in LOWER else "max")
         self.best: float | None = None
         self.best_batch = 0
         self._pending = False

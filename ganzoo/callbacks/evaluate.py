@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,10 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
+from ganzoo.callbacks.known import CLASSIFIERS, mode_values, of_classifier
+from ganzoo.callbacks.labels import labels_of
 from ganzoo.files import cache_dir, write_atomically
+from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor, Raw
 from ganzoo.metrics.judge import KINDS, Verdict, floor, judge
 from ganzoo.metrics.lenet import LeNet64
@@ -32,11 +36,17 @@ class Evaluate(L.Callback):
     get at the same number. How often it runs in ``fit`` is the trainer's ``val_check_interval``, in batches.
     The verdicts are the same to the last digit on any number of ranks, and training's randomness is not touched.
 
+    Where the data knows its modes (``Gaussians``, ``StackedMNIST``) these are counted too; their floor is that of the
+    first ``n`` training images. A conditional generator gets labels as frequent as in the training set, a function of
+    the seed alone, and is also judged class by class; whether it obeys is asked where a classifier of the data's
+    classes extracts the features (digits).
+
     Args:
         n: Number of samples in ``fit`` and ``validate``.
         n_test: Number of samples in ``test``.
-        extractor: What turns images into features; by default the small digit network for grey images, raw values
-            for points and colour. Only verified Inception weights may be called FID, KID or inception score.
+        extractor: What turns images into features; by default the small digit network for grey images and stacked
+            digits, raw values for points and colour. Only verified Inception weights may be called FID, KID or
+            inception score.
         seed: Seed of the first sample.
     """
 
@@ -47,7 +57,7 @@ class Evaluate(L.Callback):
             raise ValueError(f"n and n_test must be at least 10, got {n} and {n_test}")
         self.n, self.n_test, self.extractor, self.seed = n, n_test, extractor, seed
         self.verdict: Verdict | None = None
-        self._real: tuple[Reference, Tensor] | None = None
+        self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
 
     def value(self, kind: str) -> float | None:
@@ -92,33 +102,61 @@ class Evaluate(L.Callback):
         extractor = self.extractor_of(trainer).to(pl_module.device)
         if self._real is None:
             self._real = self.references(trainer, extractor)
-        features, logits = self.features(trainer, pl_module, extractor, n)
+        seeds = range(self.seed, self.seed + BLOCK * blocks_of(n, trainer.world_size))
+        labels = labels_of(trainer, pl_module, seeds)
+        features, logits = self.features(trainer, pl_module, extractor, n, labels)
         verdict: Verdict | None = None
         if trainer.is_global_zero:
-            reference, held_out = self._real
-            if n not in self._floors:
-                self._floors[n] = floor(reference, n)
-            floors, n_floor = self._floors[n]
-            verdict = Verdict(judge(features, logits, reference, held_out[:n]), floors, n, n_floor)
+            verdict = self.weigh(data_of(trainer), features, logits, None if labels is None else labels[:n])
         return cast(Verdict, trainer.strategy.broadcast(verdict))
+
+    def weigh(self, data: Any, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Verdict:
+        """Return the verdict on features [N, d] of samples of ``labels`` [N], and their floors."""
+        assert self._real is not None
+        assert self.extractor is not None
+        reference, held_out = self._real
+        assert held_out.features is not None
+        n, classes = len(features), None
+        if n not in self._floors:
+            self._floors[n] = self.floors(data, n, labels is not None)
+        named = of_classifier(data, self.extractor, logits)
+        values = judge(features, logits, reference, held_out.features[:n])
+        values |= mode_values(data, features, named)
+        if labels is not None:
+            obedience = judge_classes(features, named, labels, reference)
+            values, classes = values | obedience.values, obedience.classes
+        floors, n_floor = self._floors[n]
+        return Verdict(values, floors, n, n_floor, classes)
+
+    def floors(self, data: Any, n: int, conditional: bool) -> tuple[dict[str, float], int]:
+        """Return what ``n`` real images get, and how many they were."""
+        assert self._real is not None
+        assert self.extractor is not None
+        reference, held_out = self._real
+        assert reference.features is not None
+        floors, n_floor = floor(reference, n)
+        named = of_classifier(data, self.extractor, reference.logits)
+        floors |= mode_values(data, reference.features[:n], None if named is None else named[:n])
+        if conditional:
+            held_out = replace(held_out, logits=of_classifier(data, self.extractor, held_out.logits))
+            floors |= floor_classes(reference, held_out, n)
+        return floors, n_floor
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
         """Return the extractor, chosen by the data where none was given."""
         if self.extractor is None:
-            shape = data_of(trainer).image_shape
-            grey = len(shape) == 3 and shape[0] == 1
-            self.extractor = LeNet64() if grey else Raw(dim=torch.Size(shape).numel())
+            self.extractor = default_extractor(data_of(trainer))
         return self.extractor
 
-    def references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Tensor]:
-        """Return the training images' statistics and the held-out images' features; rank 0 computes them first."""
+    def references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Reference]:
+        """Return the statistics of the training and of the held-out images; rank 0 computes them first."""
         found = None
         if trainer.is_global_zero:
             found = self._references(trainer, extractor)
         trainer.strategy.barrier()
         return found or self._references(trainer, extractor)
 
-    def _references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Tensor]:
+    def _references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Reference]:
         data = data_of(trainer)
         parts = []
         for split in ("train", "test"):
@@ -130,21 +168,22 @@ class Evaluate(L.Callback):
             }
             bar = tqdm(desc=f"features of {data.name} {split}", unit="image", leave=False, disable=None)
             folder = cache_dir() / "references"
-            parts.append(reference_of(data.images(split), extractor, meta, folder, _mover(bar)))
+            found = reference_of(data.images(split), extractor, meta, folder, _mover(bar))
             bar.close()
-        assert parts[1].features is not None
-        return parts[0], parts[1].features
+            assert found.features is not None
+            parts.append(replace(found, labels=data.labels(split)[: len(found.features)]))
+        return parts[0], parts[1]
 
     def features(
-        self, trainer: L.Trainer, pl_module: Any, extractor: Extractor, n: int
+        self, trainer: L.Trainer, pl_module: Any, extractor: Extractor, n: int, labels: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return features and logits of the samples in the order of their seeds; rank r draws blocks r, r + W, ..."""
-        blocks = -(-n // BLOCK)
         rank, world = trainer.global_rank, trainer.world_size
-        mine = range(rank, -(-blocks // world) * world, world)  # whole rounds: all ranks gather the same shapes
+        mine = range(rank, blocks_of(n, world), world)
         rows, logits = [], []
         for block in tqdm(mine, desc="judging", unit="block", leave=False, disable=None if rank == 0 else True):
-            samples = pl_module.sample(BLOCK, self.seed + block * BLOCK).float()
+            own = None if labels is None else labels[block * BLOCK : (block + 1) * BLOCK]
+            samples = pl_module.sample(BLOCK, self.seed + block * BLOCK, own).float()
             out = extractor(to_uint8(samples) if samples.ndim == 4 else samples)
             rows.append(out.features)
             if out.logits is not None:
@@ -176,6 +215,7 @@ class Evaluate(L.Callback):
         return {
             "metrics": {metric_name(kind, extractor): value for kind, value in self.verdict.values.items()},
             "floors": {metric_name(kind, extractor): value for kind, value in self.verdict.floors.items()},
+            **self.by_class(data_of(trainer).classes),
             "stage": stage,
             "n_samples": self.verdict.n,
             "n_floor": self.verdict.n_floor,
@@ -191,6 +231,18 @@ class Evaluate(L.Callback):
             "seconds": round(seconds, 2),
         }
 
+    def by_class(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the values of each class under ``classes``, if the generator is conditional."""
+        if self.verdict is None or self.verdict.classes is None or self.extractor is None:
+            return {}
+        named = {
+            metric_name(kind, self.extractor): {
+                names[k] if k < len(names) else str(k): value for k, value in values.items()
+            }
+            for kind, values in self.verdict.classes.items()
+        }
+        return {"classes": named}
+
 
 def data_of(trainer: L.Trainer) -> Any:
     """Return the trainer's data.
@@ -204,6 +256,14 @@ def data_of(trainer: L.Trainer) -> Any:
     return data
 
 
+def default_extractor(data: Any) -> Extractor:
+    """Return the classifier of the data's classes if there is one, else the digit network for grey images, else raw."""
+    if data.classifier in CLASSIFIERS:
+        return CLASSIFIERS[data.classifier]()
+    shape = data.image_shape
+    return LeNet64() if len(shape) == 3 and shape[0] == 1 else Raw(dim=torch.Size(shape).numel())
+
+
 def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
     """Return the first ``n`` training images, or all if they are fewer; None if the trainer's data has none to show."""
     data = getattr(trainer, "datamodule", None)
@@ -215,6 +275,11 @@ def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
 def batches_of(trainer: L.Trainer, pl_module: Any) -> int:
     """Return the number of batches that the weights were trained for."""
     return int(trainer.global_step or getattr(pl_module, "batches_done", 0))
+
+
+def blocks_of(n: int, world: int) -> int:
+    """Return the number of blocks of ``n`` samples in whole rounds, so that all ranks gather the same shapes."""
+    return -(-n // (BLOCK * world)) * world
 
 
 def in_order(parts: list[Tensor], world: int) -> Tensor:

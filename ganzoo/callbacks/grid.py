@@ -4,19 +4,26 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
 
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.pictures import picture, save_png
+from ganzoo.callbacks.labels import classes_of, labels_of
+from ganzoo.pictures import grid, save_png, scatter
+
+ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator
 
 
 class SampleGrid(L.Callback):
     """Draws the images of fixed seeds every few batches: a PNG in ``grids`` in the run's folder, and to the loggers.
 
+    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row.
+
     Args:
         every: Batches between two grids; one more is drawn at the end.
-        n: Number of images (of points: 40 times as many).
+        n: Number of images of an unconditional generator (of points: 40 times as many).
         seed: The first seed.
     """
 
@@ -38,13 +45,24 @@ class SampleGrid(L.Callback):
     def draw(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Write the grid of this batch."""
         self._drawn = trainer.global_step
-        points = len(pl_module.sample(1, self.seed).shape) == 2
-        samples = pl_module.sample(40 * self.n if points else self.n, self.seed)
-        image = picture(samples, some_real(trainer, len(samples)) if points else None)
+        image = self.picture(trainer, pl_module)
         path = Path(trainer.default_root_dir) / "grids" / f"{trainer.global_step:07d}.png"
         save_png(image, path)
         for logger in trainer.loggers:
             log_picture(logger, "samples", path, trainer.global_step)
+
+    def picture(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
+        """Return the grid of images, or the points over as many of the data."""
+        n_classes = classes_of(pl_module)
+        if pl_module.sample(1, self.seed, 0 if n_classes else None).ndim == 2:
+            n = 40 * self.n
+            samples = pl_module.sample(n, self.seed, labels_of(trainer, pl_module, range(self.seed, self.seed + n)))
+            return scatter(samples, some_real(trainer, n))
+        if not n_classes:
+            return grid(pl_module.sample(self.n, self.seed))
+        rows = min(n_classes, ROWS)
+        chosen = [row * n_classes // rows for row in range(rows)]
+        return grid(torch.cat([pl_module.sample(COLUMNS, self.seed, k) for k in chosen]), columns=COLUMNS)
 
 
 def log_picture(logger: Logger, key: str, path: Path, step: int) -> None:
@@ -53,7 +71,6 @@ def log_picture(logger: Logger, key: str, path: Path, step: int) -> None:
         logger.log_image(key, [str(path)], step=step)
     elif isinstance(logger, TensorBoardLogger):
         import numpy as np
-        from PIL import Image
 
         array = np.asarray(Image.open(path).convert("RGB"))
         logger.experiment.add_image(key, array, step, dataformats="HWC")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.callbacks.evaluate import some_real
+from ganzoo.callbacks.labels import labels_of
 
 
 class Collapse(UserWarning):
@@ -49,7 +50,8 @@ class Watch(L.Callback):
         """Compare the samples' diversity with the data's."""
         if trainer.global_step % self.every or not self._real:
             return
-        self.share = diversity(pl_module.sample(self.n, self.seed)) / self._real
+        labels = labels_of(trainer, pl_module, range(self.seed, self.seed + self.n))
+        self.share = diversity(pl_module.sample(self.n, self.seed, labels)) / self._real
         for logger in trainer.loggers:
             logger.log_metrics({"watch/diversity": self.share}, step=trainer.global_step)
         low = self.share < self.low and trainer.global_step >= self.warmup

@@ -5,8 +5,10 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
+from ganzoo.callbacks.labels import cycled
 from ganzoo.pictures import save_images, save_npz
 from ganzoo.pixels import to_uint8
 
@@ -15,6 +17,8 @@ CHUNK = 1024  # images per file of the npz and shards formats: rank r writes chu
 
 class SampleWriter(L.Callback):
     """Writes the images of seeds ``seed`` to ``seed + n - 1`` in ``predict``; the same set on any number of ranks.
+
+    Of a conditional generator seed s gets the class s mod num_classes.
 
     Args:
         n: Number of images.
@@ -37,20 +41,21 @@ class SampleWriter(L.Callback):
         starts = range(0, self.n, CHUNK)[trainer.global_rank :: trainer.world_size]
         for start in tqdm(starts, desc=f"writing {self.format}", unit="chunk", disable=not trainer.is_global_zero):
             count = min(CHUNK, self.n - start)
-            images = pl_module.sample(count, self.seed + start).float().cpu()
-            self.write(images, self.seed + start, folder)
+            first = self.seed + start
+            labels = cycled(pl_module, range(first, first + count))
+            self.write(pl_module.sample(count, first, labels).float().cpu(), first, folder, labels)
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             print(f"{self.n} images (seeds {self.seed} to {self.seed + self.n - 1}) written to {folder}")
 
-    def write(self, images: torch.Tensor, first: int, folder: Path) -> None:
-        """Write consecutive seeds from ``first`` on."""
+    def write(self, images: Tensor, first: int, folder: Path, labels: Tensor | None = None) -> None:
+        """Write consecutive seeds from ``first`` on, and their labels where the format has a place for them."""
         if self.format == "png" and images.ndim == 4:
             save_images(images, folder, [f"{first + i:06d}" for i in range(len(images))])
         elif self.format == "shards":
             from ganzoo.data.shards import write_shards
 
-            labels = torch.zeros(len(images), dtype=torch.long)
-            write_shards(to_uint8(images), labels, str(folder / f"samples-{first:08d}-%04d.tar"), len(images))
+            classes = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
+            write_shards(to_uint8(images), classes, str(folder / f"samples-{first:08d}-%04d.tar"), len(images))
         else:
-            save_npz(images, range(first, first + len(images)), folder / f"samples-{first:06d}.npz")
+            save_npz(images, range(first, first + len(images)), folder / f"samples-{first:06d}.npz", labels)

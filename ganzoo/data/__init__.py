@@ -7,6 +7,7 @@ from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
 from ganzoo.data.shards import Shards, write_shards
+from ganzoo.data.stacked import StackedMNIST
 from ganzoo.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, fetch
 from ganzoo.data.workers import WorkerLoader
 from ganzoo.pixels import resize_uint8, to_float, to_uint8
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryLoader",
     "Order",
     "Shards",
+    "StackedMNIST",
     "WorkerLoader",
     "data_root",
     "fetch",

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -41,6 +41,8 @@ class ImageData(Configurable, LightningDataModule):
     class_names: tuple[str, ...] = ()
     hflip: bool = False
     root: str | None = None
+    classifier: str = ""  # id of the extractor whose logits are the classes of these images
+    modes: Literal["", "mixture", "classes"] = ""  # what a judge counts: Gaussians, or the classifier's classes
 
     def __init__(self, batch_size: int = 64, seed: int = 0) -> None:
         super().__init__()

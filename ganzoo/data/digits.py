@@ -25,6 +25,7 @@ class Digits(ImageData):
 
     name = "Digits"
     class_names = tuple("0123456789")
+    classifier = "mnist-lenet64.v1"
 
     def __init__(self, batch_size: int = 64, seed: int = 0, size: int = 8) -> None:
         super().__init__(batch_size=batch_size, seed=seed)

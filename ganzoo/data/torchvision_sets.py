@@ -102,6 +102,7 @@ class MNIST(TorchvisionData):
     name = "MNIST"
     native_shape = (1, 28, 28)
     class_names = tuple("0123456789")
+    classifier = "mnist-lenet64.v1"
 
 
 class FashionMNIST(TorchvisionData):

@@ -17,6 +17,7 @@ FAMILIES = {
     "C": "PIL bicubic to 299, antialias (clean-fid)",
     "D": "torch bilinear to 299, antialias (default of torchmetrics)",
     "grey28": "mean of the channels, torch bicubic to 28, antialias; under 16 px framed (LeNet64)",
+    "rgb28": "each channel by itself as in grey28 (StackedLeNet64)",
     "raw": "pixels as they are",
 }
 

@@ -22,17 +22,25 @@ KINDS = {
     "nn_ratio": "distance to training set, 0: copies",
     "authenticity": "samples that are no copies",
     "classifier_score": "inception score's formula",
+    "modes": "modes reached, of those that there are",
+    "high_quality": "points within 3 std of a mode",
+    "reverse_kl": "KL(modes of the points || true weights), nats",
+    "kl_uniform": "KL(classes of the samples || uniform), nats",
+    "class_fd": "mean Fréchet distance within a class",
+    "label_accuracy": "samples that are of the class asked for",
 }
+LOWER = ("fd", "kd", "reverse_kl", "kl_uniform", "class_fd")  # a smaller value is better; of all others a larger one
 EXACT_KD = 20_000  # beyond this many images the kernel distance is averaged over subsets
 
 
 class Verdict(NamedTuple):
-    """The values by kind, and what real images get for the same number of images."""
+    """The values by kind, and what real images get for the same number of images; ``classes`` by kind and class."""
 
     values: dict[str, float]
     floors: dict[str, float]
     n: int
     n_floor: int
+    classes: dict[str, dict[int, float]] | None = None
 
 
 def judge(features: Tensor, logits: Tensor | None, reference: Reference, held_out: Tensor) -> dict[str, float]:
@@ -72,23 +80,31 @@ def floor(reference: Reference, n: int) -> tuple[dict[str, float], int]:
     """
     real = reference.features
     assert real is not None
-    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
-    n = min(n, len(real) // 2)
-    a, b = order[:n], order[n:]
-    moments = Moments(real.shape[1])
-    moments.update(real[b])
-    rest = Reference(moments.mean.clone(), moments.cov(), len(b), features=real[b])
+    a, b = halves(len(real), n)
     logits = None if reference.logits is None else reference.logits[a]
-    return judge(real[a], logits, rest, real[a]), n
+    return judge(real[a], logits, gaussian(real[b]), real[a]), len(a)
+
+
+def halves(n_real: int, n: int) -> tuple[Tensor, Tensor]:
+    """Return the numbers of ``n`` of the real images, of half of them at most, and those of all others."""
+    order = torch.randperm(n_real, generator=torch.Generator().manual_seed(0))
+    n = min(n, n_real // 2)
+    return order[:n], order[n:]
+
+
+def gaussian(features: Tensor) -> Reference:
+    """Return the statistics of features, with the features."""
+    moments = Moments(features.shape[1])
+    moments.update(features)
+    return Reference(moments.mean.clone(), moments.cov(), len(features), features=features)
 
 
 def fd(features: Tensor, reference: Reference) -> float:
     """Return the Fréchet distance of features to a reference."""
     if len(features) <= features.shape[1]:
         return frechet_from_features(features, reference.mu, reference.sigma, reference.n)
-    moments = Moments(features.shape[1])
-    moments.update(features)
-    return frechet(reference.mu, reference.sigma, moments.mean, moments.cov(), reference.n, moments.n)
+    own = gaussian(features)
+    return frechet(reference.mu, reference.sigma, own.mu, own.sigma, reference.n, own.n)
 
 
 def kd(features: Tensor, real: Tensor) -> float:
