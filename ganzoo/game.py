@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ganzoo.config import Configurable
 from ganzoo.loop import AtomicCheckpoints, CountBatches
-from ganzoo.optim import Optimizer
-from ganzoo.strategy import check_strategy, mean_over_ranks
+from ganzoo.optim import Optimizer, Step
+from ganzoo.strategy import RankMean, check_strategy, mean_over_ranks
 
 Terms = dict[str, Tensor]  # named scalar terms; their sum is minimised, each is logged
 
@@ -85,6 +85,22 @@ class Game(Configurable, L.LightningModule):
     def due(self, every: int) -> bool:
         """Whether something that happens every ``every`` batches happens on this one."""
         return (self.global_step + 1) % every == 0
+
+    # -- what a loss may ask for
+
+    def rank_means(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Average tensors over the ranks, differentiably: for a loss that is no mean over images."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return list(values)
+        return [RankMean.apply(value) for value in values]
+
+    def rehearse(self, player: str) -> Step:
+        """Return differentiable steps of a player's optimizer from its present state, which they do not change."""
+        for turn in self._turns:
+            if turn.name == player:
+                return turn.player.optimizer.rehearse(turn.optimizer.optimizer)
+        how = self.players()[player]
+        return how.optimizer.rehearse(how.optimizer(parameters_of(how.networks)))
 
     # -- the loop
 

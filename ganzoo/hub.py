@@ -187,6 +187,8 @@ def card(config: dict[str, Any], model: GAN) -> str:
         if rows
         else "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
     )
+    labels = f", labels=[i % {model.G.num_classes} for i in range(16)]" if model.G.num_classes else ""
+    shape = ", ".join(map(str, model.G.image_shape))
     return f"""# {variant} on {data}
 
 {(type(model).__doc__ or "").strip().splitlines()[0]}
@@ -195,7 +197,7 @@ def card(config: dict[str, Any], model: GAN) -> str:
 
 ```python
 import ganzoo
-images = ganzoo.load("this folder").sample(16, seed=0)  # [16, {", ".join(map(str, model.G.image_shape))}] in [-1, 1]
+images = ganzoo.load("this folder").sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]
 ```
 
 Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},

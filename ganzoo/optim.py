@@ -5,12 +5,14 @@ betas) survive a config file and a checkpoint.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.config import Configurable
+
+Step = Callable[[list[Tensor], list[Tensor]], list[Tensor]]  # weights, gradients -> weights, differentiable
 
 
 class Schedule(Configurable):
@@ -91,6 +93,14 @@ class Optimizer(Configurable):
         """Build torch's optimizer of ``parameters``."""
         raise NotImplementedError
 
+    def rehearse(self, optimizer: torch.optim.Optimizer) -> Step:
+        """Return differentiable steps that start from the state of ``optimizer`` and leave it as it is.
+
+        Raises:
+            ValueError: this optimizer cannot be rehearsed.
+        """
+        raise ValueError(f"{type(self).__name__} has no differentiable form: use Adam or SGD")
+
 
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980); decoupled weight decay as in AdamW.
@@ -126,6 +136,24 @@ class Adam(Optimizer):
         if self.weight_decay:
             return torch.optim.AdamW(parameters, self.lr, betas, self.eps, self.weight_decay)
         return torch.optim.Adam(parameters, self.lr, betas, self.eps)
+
+    def rehearse(self, optimizer: torch.optim.Optimizer) -> Step:
+        """Return differentiable steps of Adam; ε² stands under the root, which has no slope at 0 otherwise."""
+        m, v = _state(optimizer, "exp_avg"), _state(optimizer, "exp_avg_sq")
+        t, lr = _steps_done(optimizer), optimizer.param_groups[0]["lr"]
+
+        def step(weights: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+            nonlocal m, v, t
+            t += 1
+            m = [self.beta1 * a + (1 - self.beta1) * g for a, g in zip(m, gradients, strict=True)]
+            v = [self.beta2 * a + (1 - self.beta2) * g.square() for a, g in zip(v, gradients, strict=True)]
+            fix1, fix2 = 1 - self.beta1**t, 1 - self.beta2**t
+            moved = []
+            for w, a, b in zip(weights, m, v, strict=True):
+                moved.append((1 - lr * self.weight_decay) * w - lr * (a / fix1) / (b / fix2 + self.eps**2).sqrt())
+            return moved
+
+        return step
 
 
 class RMSprop(Optimizer):
@@ -182,3 +210,27 @@ class SGD(Optimizer):
     def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Build torch's SGD."""
         return torch.optim.SGD(parameters, self.lr, self.momentum)
+
+    def rehearse(self, optimizer: torch.optim.Optimizer) -> Step:
+        """Return differentiable steps of gradient descent."""
+        buffers, lr = _state(optimizer, "momentum_buffer"), optimizer.param_groups[0]["lr"]
+
+        def step(weights: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+            nonlocal buffers
+            buffers = [self.momentum * b + g for b, g in zip(buffers, gradients, strict=True)]
+            return [w - lr * b for w, b in zip(weights, buffers, strict=True)]
+
+        return step
+
+
+def _state(optimizer: torch.optim.Optimizer, name: str) -> list[Tensor]:
+    """Return a copy of one tensor of the state of every parameter; zeros where there is none yet."""
+    found = []
+    for p in optimizer.param_groups[0]["params"]:
+        value = optimizer.state.get(p, {}).get(name)
+        found.append(torch.zeros_like(p) if value is None else value.clone())
+    return found
+
+
+def _steps_done(optimizer: torch.optim.Optimizer) -> int:
+    return max((int(state.get("step", 0)) for state in optimizer.state.values()), default=0)

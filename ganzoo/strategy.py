@@ -115,6 +115,27 @@ def mean_over_ranks(values: Tensor, strategy: Strategy) -> Tensor:
     return values
 
 
+class RankMean(torch.autograd.Function):
+    """The mean of a tensor over the ranks, differentiable when gradients are averaged over the ranks afterwards.
+
+    dJ/dθ = 1/W Σ_r (1/W Σ_s ∂L_s/∂v) ∂v_r/∂θ,    J = 1/W Σ_r L_r(v),    v = 1/W Σ_r v_r
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """Return the mean."""
+        mean = value.clone()
+        dist.all_reduce(mean)
+        return mean / dist.get_world_size()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the mean of the ranks' gradients."""
+        mean = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(mean)
+        return mean / dist.get_world_size()
+
+
 def _buckets(parameters: list[nn.Parameter], limit: int) -> Iterator[list[nn.Parameter]]:
     bucket: list[nn.Parameter] = []
     size, key = 0, None

@@ -26,6 +26,7 @@ from ganzoo.cli import main
 from ganzoo.pixels import to_uint8
 from ganzoo.runs import free_folder
 from tests.processes import in_child, on_ranks
+from tests.zoo import some
 
 TINY = [
     *("--config", "models/nsgan", "--config", "trainer/cpu", "--data.batch_size", "32", "--trainer.max_steps", "4"),
@@ -283,7 +284,7 @@ def test_every_model_goes_with_every_shape(model, data, cli):
     made = instantiated(cli, "--config", model, "--config", data)
     shape = {"data/digits": (1, 8, 8), "data/digits28": (1, 28, 28)}[data]
     assert made.datamodule.image_shape == made.model.G.image_shape == made.model.D.image_shape == shape
-    assert made.model.sample(1).shape == (1, *shape)
+    assert some(made.model, 1).shape == (1, *shape)
 
 
 @pytest.mark.parametrize("data", IMAGES)

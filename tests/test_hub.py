@@ -21,9 +21,10 @@ from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.latents import Normal
+from ganzoo.models.gan import check_networks
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
-from tests.zoo import SHAPE, SPECIAL, digits, make, trainer, weights
+from tests.zoo import SHAPE, SPECIAL, digits, make, some, trainer, weights
 
 TENSORS = "model.safetensors"
 TRAINING = {"data": None, "seed": 0, "batches": 3, "images_seen": 48}
@@ -77,9 +78,9 @@ def replaced(folder, tensors):
 def test_published_and_loaded_samples_are_bitwise_the_models_own(name, tmp_path):
     model = make(name).eval()
     loaded = ganzoo.load(hub.publish(model, tmp_path / "out", TRAINING))
-    assert torch.equal(loaded.sample(40, seed=5), model.sample(40, seed=5))
-    x = model.sample(3)
-    assert torch.equal(loaded.discriminator(x), model.D(x))
+    assert torch.equal(some(loaded, 40, seed=5), some(model, 40, seed=5))
+    x, y = some(model, 4), [torch.tensor([3, 1, 4, 1])] if model.D.num_classes else []
+    assert torch.equal(loaded.discriminator(x, *y), model.D(x, *y))
     assert not loaded.generator.training
     assert not any(p.requires_grad for p in loaded.generator.parameters())
 
@@ -438,8 +439,9 @@ def test_every_configuration_makes_a_game(name):
     shapes = [(2,)] if "points" in name else [(1, 28, 28), (3, 32, 32)]
     for shape in shapes:
         model = ganzoo.create(name, shape)
-        assert model.sample(1).shape == (1, *shape)
-        assert model.D(model.sample(2)).shape == (2,)
+        x = some(model, 4)
+        assert x.shape == (4, *shape)
+        check_networks(model.G_ema, model.D, shape)
 
 
 def test_every_listed_model_can_be_created():
@@ -449,7 +451,7 @@ def test_every_listed_model_can_be_created():
 
 
 def test_an_unknown_name_gets_the_nearest():
-    with pytest.raises(ValueError, match=r"no model 'dcgn': did you mean 'dcgan'\?; there are dcgan, gan"):
+    with pytest.raises(ValueError, match=r"no model 'dcgn': did you mean 'dcgan'\?; there are acgan, cgan"):
         ganzoo.create("dcgn")
 
 

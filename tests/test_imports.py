@@ -47,16 +47,29 @@ ARROWS = {
     "latents": ["config"],
     "penalties": ["config", "latents"],
     "roles": ["config", "latents"],
+    "divergences": ["config", "objectives"],
+    "theory": ["config", "objectives", "theory"],
     "networks": ["config", "latents", "roles", "networks"],
     "game": ["config", "loop", "optim", "strategy"],
     "models.gan": ["game", "objectives", "penalties", "optim", "roles"],
-    "models": ["game", "objectives", "penalties", "optim", "roles", "models.gan"],
+    "models": ["game", "objectives", "divergences", "penalties", "optim", "roles", "models.gan"],
     "metrics": ["config", "metrics"],
     "data": ["config", "pixels", "data"],
     "pictures": ["files", "pixels"],
     "callbacks": ["config", "files", "pixels", "pictures", "metrics", "data", "callbacks"],
 }
-TORCH_ONLY = ["config", "objectives", "optim", "latents", "penalties", "roles", "networks", "pixels"]
+TORCH_ONLY = [
+    "config",
+    "objectives",
+    "divergences",
+    "theory",
+    "optim",
+    "latents",
+    "penalties",
+    "roles",
+    "networks",
+    "pixels",
+]
 NO_TORCH = ["files", "catalogue", "cli", "__main__"]
 TOPS = ["hub", "lightning_cli", "cli", "__main__", "runs"]  # nothing below may import them
 
@@ -186,7 +199,7 @@ def test_what_can_be_chosen_is_exported(package, bases):
 
     kinds = tuple(resolved(base) for base in bases)
     public = importlib.import_module(f"ganzoo.{package}").__all__
-    shared = {"FileData", "TorchvisionData"}
+    shared = {"FileData", "TorchvisionData", "Wrapper"}
     for name in modules_of(package):
         for cls in vars(importlib.import_module(name)).values():
             if inspect.isclass(cls) and issubclass(cls, kinds) and cls.__module__ == name:

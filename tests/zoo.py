@@ -1,6 +1,6 @@
 """The smallest instance of every variant, on 1x8x8 images, and a Trainer that shows nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ganzoo import models
 from ganzoo.data import Digits
 from ganzoo.latents import Normal, Prior
+from ganzoo.networks import Packed, WithClassifier
 from ganzoo.optim import SGD, Adam, Linear, Optimizer
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Discriminator, Generator, Label
 
 SHAPE = (1, 8, 8)
 
@@ -28,22 +29,38 @@ class ToImage(Generator):
         super().__init__(image_shape, prior, num_classes)
         size = torch.Size(image_shape).numel()
         norms = [nn.BatchNorm1d(width)] if norm else []
-        self.net = nn.Sequential(nn.Linear(prior.dim, width), *norms, nn.SiLU(), nn.Linear(width, size), nn.Tanh())
+        self.label = Label(num_classes, dim=4)
+        self.net = nn.Sequential(
+            nn.Linear(prior.dim + self.label.dim, width), *norms, nn.SiLU(), nn.Linear(width, size), nn.Tanh()
+        )
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.net(z).unflatten(1, self.image_shape)
+        return self.net(self.label(z, y)).unflatten(1, self.image_shape)
 
 
 class FromImage(Discriminator):
-    def __init__(self, image_shape: Sequence[int] = SHAPE, width: int = 16, dropout: float = 0.0) -> None:
-        super().__init__(image_shape)
+    def __init__(
+        self, image_shape: Sequence[int] = SHAPE, width: int = 16, dropout: float = 0.0, num_classes: int = 0
+    ) -> None:
+        super().__init__(image_shape, num_classes)
         size = torch.Size(image_shape).numel()
         self.net = nn.Sequential(
             nn.Flatten(), nn.Linear(size, width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, 1, bias=False)
         )
+        if num_classes:
+            self.table = nn.Embedding(num_classes, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).flatten()
+    @property
+    def head(self) -> nn.Module:
+        return self.net[-1]
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.net[:-1](x)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if y is None:
+            return self.net(x).flatten()
+        return self.net(x).flatten() + (self.table(y) * self.features(x)).sum(dim=1)
 
 
 def optimizers(accumulate: int = 1) -> dict[str, Optimizer]:
@@ -55,15 +72,29 @@ def optimizers(accumulate: int = 1) -> dict[str, Optimizer]:
     }
 
 
-SPECIAL: dict[str, dict[str, Any]] = {
-    "GAN": {},
-    "NSGAN": {},
-    "LSGAN": {},
-    "HingeGAN": {},
-    "DCGAN": {},
-    "WGAN": {"n_critic": 2, "clip": 0.1},
-    "WGANGP": {"n_critic": 2},
-    "R1GAN": {"r1_every": 2},
+def with_classes() -> dict[str, Any]:
+    return {"generator": ToImage(num_classes=10), "discriminator": FromImage(num_classes=10)}
+
+
+SPECIAL: dict[str, Callable[[], dict[str, Any]]] = {
+    "GAN": dict,
+    "NSGAN": dict,
+    "LSGAN": dict,
+    "HingeGAN": dict,
+    "FGAN": dict,
+    "DCGAN": dict,
+    "WGAN": lambda: {"n_critic": 2, "clip": 0.1},
+    "WGANGP": lambda: {"n_critic": 2},
+    "R1GAN": lambda: {"r1_every": 2},
+    "R3GAN": dict,
+    "SNGAN": lambda: {"n_critic": 2},
+    "SAGAN": dict,
+    "ImprovedGAN": lambda: {"history_weight": 0.01},
+    "UnrolledGAN": lambda: {"n_unroll": 2},
+    "PacGAN": lambda: {"discriminator": Packed(FromImage((2, *SHAPE[1:])), pack=2)},
+    "CGAN": with_classes,
+    "ProjectionGAN": lambda: {**with_classes(), "n_critic": 2},
+    "ACGAN": lambda: {"generator": ToImage(num_classes=10), "discriminator": WithClassifier(FromImage(), 10)},
 }
 
 
@@ -71,7 +102,14 @@ def make(name: str, seed: int = 0, **kwargs: Any) -> models.GAN:
     """Return a variant with reproducible weights."""
     torch.manual_seed(seed)
     networks = {"generator": ToImage(), "discriminator": FromImage()}
-    return getattr(models, name)(**{**networks, **SPECIAL[name], **kwargs})
+    return getattr(models, name)(**{**networks, **SPECIAL[name](), **kwargs})
+
+
+def some(model: Any, n: int, seed: int = 0) -> Tensor:
+    """Return samples of a model, trained or loaded; of a conditional one with the classes in turn."""
+    generator = model.generator if hasattr(model, "generator") else model.G
+    labels = [k % generator.num_classes for k in range(n)] if generator.num_classes else None
+    return model.sample(n, seed, labels)
 
 
 def fast(kwargs: dict[str, Any] | None = None) -> dict[str, Any]:

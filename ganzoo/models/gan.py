@@ -2,9 +2,10 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from ganzoo.game import Game, Player, Terms
@@ -34,6 +35,8 @@ class GAN(Game):
         n_critic: D moves per G move (the paper's k); G moves on every ``n_critic``-th batch.
         ema_decay: Decay of G's average per move of G; 0: no average.
     """
+
+    conditional: ClassVar[bool] = False  # whether G is told the class
 
     def __init__(
         self,
@@ -97,6 +100,13 @@ class GAN(Game):
         self._average: list[Tensor] = list(self.G_ema.parameters())
         self._live: list[Tensor] = list(self.G.parameters())
         self._copies = list(zip(self.G_ema.buffers(), self.G.buffers(), strict=True))
+        self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
+
+    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
+        """Tell D the time, and give every player that is due its turn."""
+        for network in self._timed:
+            network.batch = self.global_step
+        return super().training_step(batch, batch_idx)
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:
@@ -111,35 +121,45 @@ class GAN(Game):
 
     @torch.no_grad()
     def check_shapes(self) -> None:
-        """Pass two images through both networks.
+        """Pass a few images through both networks.
 
         Raises:
-            ValueError: G's images or D's logits have the wrong shape, or the data's images another one than G's.
+            ValueError: G's images or D's logits have the wrong shape, or the data's images or classes are not G's.
         """
         data = getattr(self.trainer, "datamodule", None)
-        expected = self.G.image_shape
+        expected, K = self.G.image_shape, self.G.num_classes
         if data is not None and tuple(getattr(data, "image_shape", expected)) != expected:
             raise ValueError(f"the data has images of shape {tuple(data.image_shape)}, the generator makes {expected}")
-        if self.G.num_classes:
+        if K and not self.conditional:
             raise ValueError(f"{type(self).__name__} is unconditional: its generator must have num_classes=0")
+        if self.conditional and not K:
+            raise ValueError(f"{type(self).__name__} is conditional: its generator needs num_classes, such as 10")
+        if self.conditional and data is not None and getattr(data, "num_classes", K) != K:
+            raise ValueError(f"the data has {data.num_classes} classes, the generator is conditioned on {K}")
         check_networks(self.G_ema, self.D, expected)
 
 
 def check_networks(generator: Generator, discriminator: Discriminator, image_shape: tuple[int, ...]) -> None:
-    """Check G's images and D's logits on two latents.
+    """Check G's images and D's logits on two latents (two packs of them, if D judges several images together).
 
     Raises:
         ValueError: names the shape that was expected and the one that came.
     """
     parameter = next(generator.parameters())
-    x = generator(generator.prior.seeded(range(2), parameter.device).to(parameter.dtype))
-    if tuple(x.shape) != (2, *image_shape):
-        raise ValueError(f"generator must return images of shape {[2, *image_shape]}, got {list(x.shape)}")
+    pack, classes = getattr(discriminator, "pack", 1), getattr(discriminator, "num_classes", 0)
+    n = 2 * pack
+    z = generator.prior.seeded(range(n), parameter.device).to(parameter.dtype)
+    y = torch.zeros(n, dtype=torch.long, device=parameter.device)
+    x = generator(z, y) if generator.num_classes else generator(z)
+    if tuple(x.shape) != (n, *image_shape):
+        raise ValueError(f"generator must return images of shape {[n, *image_shape]}, got {list(x.shape)}")
     mode = discriminator.training
-    logits = discriminator.eval()(x)
+    discriminator.eval()
+    logits = discriminator(x, y) if classes else discriminator(x)
     discriminator.train(mode)
     if tuple(logits.shape) != (2,):
-        raise ValueError(f"discriminator must return logits of shape [N], got {list(logits.shape)} for N = 2")
+        expected = "[N]" if pack == 1 else f"[N / {pack}]"
+        raise ValueError(f"discriminator must return logits of shape {expected}, got {list(logits.shape)} for N = {n}")
 
 
 class NSGAN(GAN):

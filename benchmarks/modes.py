@@ -1,0 +1,140 @@
+"""Mode collapse on the ring and the grid: one network, one budget, several games and seeds.
+
+    python benchmarks/modes.py --out runs/modes [--batches 20000] [--only grid:R3GAN:0] [--table]
+
+G and D have three hidden layers of 128 units, z is N(0, I) in the plane, batches of 256 points, Adam with lr 1e-3 and
+betas (0, 0.99), constant for half of the batches and then falling to 0. The ring has 8 modes (radius 1, std 0.01); the
+grid 25, and is divided by 2.828. 10,000 samples of the weights' average are judged (decay 0.999). A run that is there
+already is not repeated. The floor is what the mixture's own points get.
+"""
+
+import argparse
+import json
+import logging
+import math
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from tqdm import tqdm
+
+from ganzoo import models
+from ganzoo.data import Gaussians
+from ganzoo.latents import Normal
+from ganzoo.metrics.modes import mode_report
+from ganzoo.networks import MLPDiscriminator, MLPGenerator, Packed
+from ganzoo.optim import Adam, Linear
+from ganzoo.pictures import save_png, scatter
+
+N = 10_000  # samples that are judged
+SEEDS = {"ring": 5, "grid": 3}
+DATA: dict[str, Callable[[int], Gaussians]] = {
+    "ring": lambda seed: Gaussians(kind="ring", batch_size=256, seed=seed),
+    "grid": lambda seed: Gaussians(kind="grid", spacing=2 / 2.828, std=0.05 / 2.828, batch_size=256, seed=seed),
+}
+GAMES: dict[str, tuple[str, int, dict[str, Any]]] = {  # variant, images that D judges at once, its own arguments
+    "NSGAN": ("NSGAN", 1, {}),
+    "LSGAN": ("LSGAN", 1, {}),
+    "WGANGP": ("WGANGP", 1, {"gp_weight": 1.0, "n_critic": 5}),
+    "UnrolledGAN": ("UnrolledGAN", 1, {"n_unroll": 5}),
+    "PacGAN2": ("PacGAN", 2, {}),
+    "PacGAN4": ("PacGAN", 4, {}),
+    "R3GAN": ("R3GAN", 1, {"gamma": 0.01}),
+}
+
+
+def game(name: str, batches: int) -> models.GAN:
+    """Return a game on the networks that all have in common."""
+    variant, pack, own = GAMES[name]
+    G = MLPGenerator((2,), Normal(dim=2), width=128, output="linear")
+    D = MLPDiscriminator((2 * pack,), width=128)
+    step = Adam(lr=1e-3, beta1=0.0, beta2=0.99, schedule=Linear(start=batches // 2, stop=batches))
+    made: models.GAN = getattr(models, variant)(
+        G, Packed(D, pack) if pack > 1 else D, d_optimizer=step, g_optimizer=step, **own
+    )
+    return made
+
+
+def run(data: str, name: str, seed: int, batches: int, out: Path) -> None:
+    """Train, judge and write one run."""
+    path = out / f"{data}-{name}-{seed}.json"
+    if path.is_file():
+        return
+    L.seed_everything(seed, verbose=False)
+    model, points = game(name, batches), DATA[data](seed)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_steps=batches,
+        max_epochs=-1,
+        limit_val_batches=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        log_every_n_steps=0,
+        default_root_dir=out,
+    )
+    start = time.process_time()
+    trainer.fit(model, datamodule=points)
+    seconds = time.process_time() - start
+    samples = model.sample(N, seed=2**20)
+    found = mode_report(samples, points.means, points.std, points.weights)
+    save_png(scatter(samples[:2500], points.arrays("train")[0][:2500]), path.with_suffix(".png"))
+    path.write_text(json.dumps({**found._asdict(), "cpu_seconds": seconds, "batches": batches}))
+
+
+def floor(data: str) -> tuple[float, float, float]:
+    """Return what the mixture's own points get."""
+    points = DATA[data](0)
+    return mode_report(points.arrays("test")[0][:N], points.means, points.std, points.weights)
+
+
+def cell(values: list[float], form: str) -> str:
+    mean = sum(values) / len(values)
+    std = math.sqrt(sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
+    return f"{mean:{form}} ± {std:{form}}"
+
+
+def table(out: Path) -> None:
+    """Print what is there."""
+    for data in DATA:
+        print(f"\n| {data} | seeds | modes | high quality, % | reverse KL | CPU s |\n|---|---|---|---|---|---|")
+        for name in GAMES:
+            found = [json.loads(path.read_text()) for path in sorted(out.glob(f"{data}-{name}-*.json"))]
+            if found:
+                modes = cell([r["modes"] for r in found], ".1f")
+                quality = cell([100 * r["high_quality"] for r in found], ".1f")
+                kl, seconds = (
+                    cell([r["reverse_kl"] for r in found], ".3f"),
+                    cell([r["cpu_seconds"] for r in found], ".0f"),
+                )
+                print(f"| {name} | {len(found)} | {modes} | {quality} | {kl} | {seconds} |")
+        modes, quality, kl = floor(data)
+        print(f"| floor: the mixture itself | - | {modes} | {100 * quality:.1f} | {kl:.4f} | - |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batches", type=int, default=20_000)
+    parser.add_argument("--out", type=Path, default=Path("runs/modes"))
+    parser.add_argument("--only", nargs="*", help="DATA:GAME:SEED")
+    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")
+    every = [f"{data}:{name}:{seed}" for data in DATA for seed in range(SEEDS[data]) for name in GAMES]
+    for item in tqdm([] if given.table else given.only or every, unit="run"):
+        data, name, seed = item.split(":")
+        run(data, name, int(seed), given.batches, given.out)
+    table(given.out)
+
+
+if __name__ == "__main__":
+    main()
