@@ -53,7 +53,7 @@ def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
     figure = Figure(figsize=(4, 4), dpi=120, layout="tight")
     axes = figure.add_subplot()
     bounds = None if others is None else limits(others.detach().double().cpu())
-    for xs, colour, label in ((others, "0.7", "data"), (points, "tab:blue", "samples")):
+    for xs, colour, label, size in ((others, "0.8", "data", 20), (points, "tab:blue", "samples", 2)):
         if xs is None:
             continue
         xs = xs.detach().float().cpu()
@@ -63,7 +63,7 @@ def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
             share = np.full(len(xs), BARS / (len(xs) * (high - low)))  # a density also where some are beyond the axis
             axes.hist(xs[:, 0].numpy(), bins=edges.tolist(), weights=share, color=colour, alpha=0.6, label=label)
         else:
-            axes.scatter(xs[:, 0].numpy(), xs[:, 1].numpy(), s=2, color=colour, label=label)
+            axes.scatter(xs[:, 0].numpy(), xs[:, 1].numpy(), s=size, color=colour, label=label)
     if bounds is not None:
         axes.set_xlim(*bounds[0])
         axes.set_ylim(*bounds[1])

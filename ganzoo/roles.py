@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from ganzoo.config import Configurable, build
 from ganzoo.latents import Prior
 
-BLOCK = (
-    16  # images are sampled in whole blocks of consecutive seeds, so that a seed's image never depends on the request
-)
+BLOCK = 16  # images are sampled in whole blocks of seeds, so that a seed's image never depends on the request
 
 
 Role = TypeVar("Role", "Generator", "Discriminator")
@@ -158,7 +156,10 @@ def check_labels(labels: Sequence[int] | Tensor | int | None, n: int, num_classe
         return None
     if labels is None:
         raise ValueError(f"this generator is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
-    y = torch.as_tensor(labels, dtype=torch.long).flatten()
+    given = torch.atleast_1d(torch.as_tensor(labels))
+    if given.is_floating_point() and len(given):
+        raise ValueError(f"labels must be whole numbers, got {given.tolist()}")
+    y = given.long().flatten()
     y = y.expand(n) if len(y) == 1 else y
     if len(y) != n:
         raise ValueError(f"expected one label or {n} labels, got {len(y)}")

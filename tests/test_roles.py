@@ -122,6 +122,7 @@ def test_an_unconditional_generator_has_no_labels():
         (None, "this generator is conditional: give labels from 0 to 2, one or 4"),
         ([0, 1], "expected one label or 4 labels, got 2"),
         ([0, 1, 2, 0, 1], "expected one label or 4 labels, got 5"),
+        ([0, 1, 1.5, 2], r"labels must be whole numbers, got \[0.0, 1.0, 1.5, 2.0\]"),
         (3, r"labels must be from 0 to 2, got \[3, 3, 3, 3\]"),
         ([0, 1, -1, 2], r"labels must be from 0 to 2, got \[0, 1, -1, 2\]"),
     ],
