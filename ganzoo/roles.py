@@ -156,10 +156,10 @@ def check_labels(labels: Sequence[int] | Tensor | int | None, n: int, num_classe
         return None
     if labels is None:
         raise ValueError(f"this generator is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
-    given = torch.atleast_1d(torch.as_tensor(labels))
+    given = torch.as_tensor(labels).flatten()
     if given.is_floating_point() and len(given):
         raise ValueError(f"labels must be whole numbers, got {given.tolist()}")
-    y = given.long().flatten()
+    y = given.long()
     y = y.expand(n) if len(y) == 1 else y
     if len(y) != n:
         raise ValueError(f"expected one label or {n} labels, got {len(y)}")
