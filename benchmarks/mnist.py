@@ -74,8 +74,9 @@ def train(name: str, seed: int, batches: int, out: Path) -> None:
     if not (run / "metrics.json").is_file():
         start = time.perf_counter()
         words = command(name, seed, batches, run)
-        ganzoo(["fit", "--run", str(run), "--ckpt_path", "last"] if last.is_file() else words, log)
-        (run / "seconds").write_text(str(time.perf_counter() - start))
+        resumed = last.is_file()
+        ganzoo(["fit", "--run", str(run), "--ckpt_path", "last"] if resumed else words, log)
+        (run / "seconds").write_text(str(math.nan if resumed else time.perf_counter() - start))
         (run / "command").write_text(" ".join(["ganzoo", *words]))
         ganzoo(["test", "--ckpt_path", str(last)], log)
 

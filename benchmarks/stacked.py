@@ -22,6 +22,13 @@ def classified(data: StackedMNIST, split: str, n: int) -> torch.Tensor:
     return torch.cat([extractor(block).logits.argmax(dim=1) for block in data.images(split, n)])
 
 
+def draw(data: StackedMNIST, n: int, seed: int) -> torch.Tensor:
+    """Return the classes of other ``n`` triples, [n]."""
+    labels = data.digits.labels("train")
+    chosen = torch.randint(len(labels), (n, 3), generator=torch.Generator().manual_seed(seed))
+    return labels[chosen] @ torch.tensor([100, 10, 1])
+
+
 def line(name: str, report: ClassModes) -> str:
     return f"| {name} | {report.modes} | {report.kl_uniform:.4f} |"
 
@@ -34,6 +41,8 @@ def floor(n: int) -> None:
     share = data.digits.labels("train").bincount(minlength=10).double()
     share /= share.sum()
     print(f"| expected | 1000 | {999 / (2 * n) + 3 * float((share * (10 * share).log()).sum()):.4f} |")
+    spread = torch.tensor([class_report(draw(data, n, seed), 1000).kl_uniform for seed in range(200)])
+    print(f"| 200 other draws, by labels | | {spread.mean():.4f} ± {spread.std():.4f} |")
     n_test = len(data.labels("test"))
     right = (classified(data, "test", n_test) == data.labels("test")).double().mean()
     print(f"\naccuracy of the classifier on {n_test} held-out triples: {right:.2%}")

@@ -134,6 +134,12 @@ class ACGAN(GAN):
                 "ACGAN's discriminator must also name the class: wrap it as"
                 f" WithClassifier(discriminator, num_classes=...), got {type(discriminator).__name__}"
             )
+        named = getattr(discriminator, "n_classes", generator.num_classes)
+        if named != generator.num_classes:
+            raise ValueError(
+                f"ACGAN's discriminator names {named} classes, its generator has num_classes={generator.num_classes}:"
+                " give both the number of the data's classes"
+            )
         if class_weight < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}")
         self.class_weight = class_weight

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ganzoo import models
+from ganzoo.networks import WithClassifier
 from ganzoo.roles import Discriminator, Generator
 from tests.models.hand import Rows, X, Z, derivative, mean, squared
 from tests.zoo import FromImage, ToImage, digits, trainer
@@ -115,6 +116,10 @@ def test_acgan_names_the_class_of_real_and_of_generated_images(weight):
         (lambda: models.CGAN(ToImage(num_classes=10), FromImage()), "of the same num_classes, got 10 and 0"),
         (lambda: models.CGAN(ToImage(num_classes=3), FromImage(num_classes=4)), "num_classes, got 3 and 4"),
         (lambda: models.ACGAN(ToImage(num_classes=10), FromImage()), "wrap it as WithClassifier"),
+        (
+            lambda: models.ACGAN(ToImage(num_classes=10), WithClassifier(FromImage(), 5)),
+            "names 5 classes, its generator has num_classes=10",
+        ),
         (lambda: models.ACGAN(TimesOf(), BowlOf(num_classes=0), class_weight=-1.0), "must not be negative, got -1"),
     ],
 )

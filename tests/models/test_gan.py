@@ -7,6 +7,7 @@ import torch
 
 from ganzoo import models
 from ganzoo.latents import Normal
+from ganzoo.networks import InstanceNoise
 from ganzoo.optim import SGD
 from tests.models.hand import Record, X, Z, batch, derivative, game, mean, squared
 from tests.zoo import FromImage, ToImage, digits, make, trainer, weights
@@ -90,6 +91,14 @@ def test_g_and_d_see_different_noise_and_as_much_as_data():
     model.g_loss(data)
     assert [z.shape for z in drawn] == [(7, 4), (7, 4)]
     assert len(torch.cat(drawn).unique(dim=0)) == 14
+
+
+def test_d_is_told_how_many_batches_are_done(tmp_path):
+    noisy = InstanceNoise(InstanceNoise(FromImage(), std=0.4, stop=8), std=0.1)
+    model = make("NSGAN", discriminator=noisy)
+    trainer(7, tmp_path).fit(model, datamodule=digits())
+    assert (noisy.batch, noisy.inner.batch) == (6, 6)  # done before the last one
+    assert noisy.inner.sigma.item() == pytest.approx(0.4 * (1 - 6 / 8))
 
 
 # -- the average of G
