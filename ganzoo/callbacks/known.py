@@ -21,12 +21,12 @@ def mode_values(data: Any, features: Tensor, logits: Tensor | None) -> dict[str,
     """Return what the data's modes say of samples; nothing where it knows of none.
 
     Args:
-        data: Its ``modes`` says how to count: "mixture" by ``means``, ``std`` and ``weights``, "classes" by logits.
+        data: A mixture's Gaussians are its modes, else the classes that a classifier knows.
         features: Of the samples: the points themselves, [N, d].
         logits: Of a classifier of the data's classes, [N, K], or None.
     """
-    if data.modes == "mixture":
+    if data.mixture:
         return mode_report(features, data.means, data.std, data.weights)._asdict()
-    if data.modes == "classes" and logits is not None:
+    if logits is not None:
         return class_report(logits.argmax(dim=1), data.num_classes)._asdict()
     return {}

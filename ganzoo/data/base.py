@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -42,7 +42,7 @@ class ImageData(Configurable, LightningDataModule):
     hflip: bool = False
     root: str | None = None
     classifier: str = ""  # id of the extractor whose logits are the classes of these images
-    modes: Literal["", "mixture", "classes"] = ""  # what a judge counts: Gaussians, or the classifier's classes
+    mixture: bool = False  # the data are points of the Gaussians with ``means``, ``std`` and ``weights``
 
     def __init__(self, batch_size: int = 64, seed: int = 0) -> None:
         super().__init__()

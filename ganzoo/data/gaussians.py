@@ -37,7 +37,7 @@ class Gaussians(ImageData):
     """
 
     name = "Gaussians"
-    modes = "mixture"
+    mixture = True
 
     def __init__(
         self,

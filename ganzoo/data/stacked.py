@@ -34,7 +34,6 @@ class StackedMNIST(ImageData):
     name = "StackedMNIST"
     class_names = tuple(f"{k:03d}" for k in range(1000))
     classifier = "mnist-lenet64x3.v1"
-    modes = "classes"
 
     def __init__(
         self,
