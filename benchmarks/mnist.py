@@ -57,16 +57,20 @@ def ganzoo(words: list[str], log: Path) -> None:
         subprocess.run([sys.executable, "-m", "ganzoo", *words], stdout=file, stderr=file, check=True)
 
 
-def train(words: list[str], run: Path, *test: str) -> None:
-    """Train in the folder ``run`` as ``words`` say, and judge the last checkpoint; what is there is not done again."""
-    log, last = run.with_suffix(".log"), run / "checkpoints" / "last.ckpt"
+def fit(words: list[str], run: Path) -> None:
+    """Train in the folder ``run`` as ``words`` say; what was stopped is resumed."""
+    run.parent.mkdir(parents=True, exist_ok=True)
+    resumed, before = (run / "checkpoints" / "last.ckpt").is_file(), cpu_seconds()
+    ganzoo(["fit", "--run", str(run), "--ckpt_path", "last"] if resumed else words, run.with_suffix(".log"))
+    (run / "seconds").write_text(str(math.nan if resumed else cpu_seconds() - before))
+    (run / "command").write_text(" ".join(["ganzoo", *words]))
+
+
+def train(words: list[str], run: Path) -> None:
+    """Train as ``words`` say and judge the last checkpoint; what is there is not done again."""
     if not (run / "metrics.json").is_file():
-        run.parent.mkdir(parents=True, exist_ok=True)
-        resumed, before = last.is_file(), cpu_seconds()
-        ganzoo(["fit", "--run", str(run), "--ckpt_path", "last"] if resumed else words, log)
-        (run / "seconds").write_text(str(math.nan if resumed else cpu_seconds() - before))
-        (run / "command").write_text(" ".join(["ganzoo", *words]))
-        ganzoo(["test", "--ckpt_path", str(last), *test], log)
+        fit(words, run)
+        ganzoo(["test", "--ckpt_path", str(run / "checkpoints" / "last.ckpt")], run.with_suffix(".log"))
 
 
 def cpu_seconds() -> float:

@@ -19,45 +19,44 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import softplus
 
 from ganzoo.callbacks import Progress
 from ganzoo.data import Digits
 from ganzoo.latents import Normal
 from ganzoo.lightning_cli import quiet
-from ganzoo.models import DCGAN, NSGAN, WGANGP
-from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from ganzoo.models import DCGAN, NSGAN, R3GAN, WGANGP, PacGAN, UnrolledGAN
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator, Packed
 
 BATCH = 64
+Nets = Callable[[], tuple[nn.Module, nn.Module]]
 
 
 class Hand:
     """The loop that one writes by hand: two Adams, frozen opponents, the average of G's weights, no framework."""
 
-    def __init__(self, G: nn.Module, D: nn.Module, gp: bool) -> None:
-        self.G, self.D, self.gp = G, D, gp
+    lr, betas, every = 2e-4, (0.5, 0.999), 1
+
+    def __init__(self, G: nn.Module, D: nn.Module) -> None:
+        self.G, self.D = G, D
         self.G_ema = copy.deepcopy(G).requires_grad_(False).eval()
         self.params = {n: list(net.parameters()) for n, net in (("G", G), ("D", D), ("ema", self.G_ema))}
-        lr, betas = (1e-4, (0.0, 0.9)) if gp else (2e-4, (0.5, 0.999))
-        self.opt = {n: torch.optim.Adam(self.params[n], lr, betas) for n in "GD"}
+        self.opt = {n: torch.optim.Adam(self.params[n], self.lr, self.betas) for n in "GD"}
         self.batch = 0
 
-    def noise(self) -> Tensor:
-        return torch.randn(BATCH, self.G.prior.dim)
+    def fakes(self) -> Tensor:
+        return self.G(torch.randn(BATCH, self.G.prior.dim))
 
     def freeze(self, name: str, on: bool) -> None:
         for p in self.params[name]:
             p.requires_grad_(not on)
 
     def d_loss(self, x: Tensor) -> Tensor:
-        fake = self.G(self.noise())
-        if not self.gp:
-            return softplus(-self.D(x)).mean() + softplus(self.D(fake)).mean()
-        eps = torch.rand(BATCH, 1, 1, 1)
-        mix = (eps * x + (1 - eps) * fake).requires_grad_()
-        (slope,) = torch.autograd.grad(self.D(mix).sum(), mix, create_graph=True)
-        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
-        return self.D(fake).mean() - self.D(x).mean() + penalty
+        return softplus(-self.D(x)).mean() + softplus(self.D(self.fakes())).mean()
+
+    def g_loss(self, x: Tensor) -> Tensor:
+        return softplus(-self.D(self.fakes())).mean()
 
     def step(self, x: Tensor) -> None:
         self.batch += 1
@@ -66,18 +65,73 @@ class Hand:
         self.d_loss(x).backward()
         self.opt["D"].step()
         self.freeze("G", False)
-        if self.gp and self.batch % 5:
+        if self.batch % self.every:
             return
         self.freeze("D", True)
         self.opt["G"].zero_grad()
-        t = self.D(self.G(self.noise()))
-        (-t.mean() if self.gp else softplus(-t).mean()).backward()
+        self.g_loss(x).backward()
         self.opt["G"].step()
         self.freeze("D", False)
         with torch.no_grad():
             torch._foreach_lerp_(self.params["ema"], self.params["G"], 0.001)
             for a, b in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
                 a.copy_(b)
+
+
+class HandWGANGP(Hand):
+    lr, betas, every = 1e-4, (0.0, 0.9), 5
+
+    def d_loss(self, x: Tensor) -> Tensor:
+        fake, eps = self.fakes(), torch.rand(BATCH, 1, 1, 1)
+        mix = (eps * x + (1 - eps) * fake).requires_grad_()
+        (slope,) = torch.autograd.grad(self.D(mix).sum(), mix, create_graph=True)
+        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        return self.D(fake).mean() - self.D(x).mean() + penalty
+
+    def g_loss(self, x: Tensor) -> Tensor:
+        return -self.D(self.fakes()).mean()
+
+
+class HandR3GAN(Hand):
+    betas = (0.0, 0.99)
+
+    def sloped(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.detach().requires_grad_()
+        logits = self.D(x)
+        (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+        return logits, slope.square().sum() / BATCH
+
+    def d_loss(self, x: Tensor) -> Tensor:
+        real, r1 = self.sloped(x)
+        fake, r2 = self.sloped(self.fakes())
+        return softplus(fake - real).mean() + 0.025 * (r1 + r2)
+
+    def g_loss(self, x: Tensor) -> Tensor:
+        return softplus(self.D(x) - self.D(self.fakes())).mean()
+
+
+class HandUnrolledGAN(Hand):
+    """Five steps of D's Adam, written out so that G's gradient can go through them."""
+
+    def g_loss(self, x: Tensor) -> Tensor:
+        fake, state = self.fakes(), self.opt["D"].state
+        names = [name for name, _ in self.D.named_parameters()]
+        w = [p.detach().requires_grad_() for p in self.params["D"]]
+        m = [state[p]["exp_avg"].clone() for p in self.params["D"]]
+        v = [state[p]["exp_avg_sq"].clone() for p in self.params["D"]]
+        t = int(state[self.params["D"][0]]["step"])
+        for k in range(t + 1, t + 6):
+            g = torch.autograd.grad(self.loss_of(names, w, x, fake), w, create_graph=True)
+            m = [0.5 * a + 0.5 * b for a, b in zip(m, g, strict=True)]
+            v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g, strict=True)]
+            c1, c2 = 1 - 0.5**k, 1 - 0.999**k
+            w = [p - 2e-4 * (a / c1) / (b / c2 + 1e-16).sqrt() for p, a, b in zip(w, m, v, strict=True)]
+        return -self.loss_of(names, w, x, fake)
+
+    def loss_of(self, names: list[str], w: list[Tensor], x: Tensor, fake: Tensor) -> Tensor:
+        weights = dict(zip(names, w, strict=True))
+        real, generated = functional_call(self.D, weights, (x,)), functional_call(self.D, weights, (fake,))
+        return softplus(-real).mean() + softplus(generated).mean()
 
 
 class Duel(L.Callback):
@@ -106,8 +160,8 @@ def epochs(data: Digits) -> Iterator[Tensor]:
             yield x.float() / 127.5 - 1
 
 
-def duel(make: Callable[[], tuple[nn.Module, nn.Module]], size: int, cls: type, gp: bool, steps: int) -> Duel:
-    both = Duel(Hand(*make(), gp), epochs(Digits(batch_size=BATCH, size=size)))
+def duel(make: Nets, size: int, cls: type, hand: type[Hand], steps: int) -> Duel:
+    both = Duel(hand(*make()), epochs(Digits(batch_size=BATCH, size=size)))
     with tempfile.TemporaryDirectory() as folder:
         trainer = L.Trainer(
             accelerator="cpu", max_steps=steps, max_epochs=-1, logger=CSVLogger(folder), callbacks=[Progress(), both],
@@ -121,14 +175,22 @@ def mlp() -> tuple[nn.Module, nn.Module]:
     return MLPGenerator((1, 8, 8), Normal(32), width=128), MLPDiscriminator((1, 8, 8), width=128)
 
 
-def dcgan(norm: str = "batch") -> Callable[[], tuple[nn.Module, nn.Module]]:
+def dcgan(norm: str = "batch") -> Nets:
     return lambda: (DCGANGenerator((1, 32, 32), width=32), DCGANDiscriminator((1, 32, 32), width=32, norm=norm))
 
 
-CASES = {
-    "MLP 8x8 (NSGAN)": (mlp, 8, NSGAN, False, 10),
-    "DCGAN 32x32 (DCGAN)": (dcgan(), 32, DCGAN, False, 1),
-    "DCGAN 32x32 (WGANGP, n_critic 5)": (dcgan("layer"), 32, WGANGP, True, 1),
+def packed() -> tuple[nn.Module, nn.Module]:
+    G, D = dcgan()()
+    return G, Packed(D, 2, (1, 32, 32))
+
+
+CASES = {  # networks, size, game, its loop by hand, times the number of steps
+    "MLP 8x8 (NSGAN)": (mlp, 8, NSGAN, Hand, 10),
+    "DCGAN 32x32 (DCGAN)": (dcgan(), 32, DCGAN, Hand, 1),
+    "DCGAN 32x32 (WGANGP, n_critic 5)": (dcgan("layer"), 32, WGANGP, HandWGANGP, 1),
+    "DCGAN 32x32 (PacGAN, 2 images)": (packed, 32, PacGAN, Hand, 1),
+    "DCGAN 32x32 (R3GAN)": (dcgan("none"), 32, R3GAN, HandR3GAN, 0.5),
+    "DCGAN 32x32 (UnrolledGAN, 5 steps)": (dcgan("none"), 32, UnrolledGAN, HandUnrolledGAN, 0.25),
 }
 
 
@@ -141,21 +203,23 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--steps", type=int, default=100, help="per round (the MLP takes 10 times as many); a multiple of 5"
-    )
+    parser.add_argument("--steps", type=int, default=100, help="per round (the MLP takes 10 times as many)")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
     given = parser.parse_args()
     torch.set_num_threads(1)
     quiet()
     warnings.filterwarnings("ignore")
     rows = []
-    for name, (make, size, cls, gp, factor) in CASES.items():
+    for name, (make, size, cls, hand, factor) in CASES.items():
+        if given.only not in name:
+            continue
         times: dict[str, list[np.ndarray]] = {"hand": [], "ganzoo": []}
         for _ in range(given.rounds):
-            both = duel(make, size, cls, gp, given.steps * factor).times
+            both = duel(make, size, cls, hand, int(given.steps * factor)).times
             for who, seen in both.items():
                 # the mean of 5 consecutive steps: a generator step comes only every n_critic-th
-                times[who].append(np.array(seen[20:]).reshape(-1, 5).mean(1))
+                kept = (len(seen) - min(20, len(seen) // 5)) // 5 * 5
+                times[who].append(np.array(seen[-kept:]).reshape(-1, 5).mean(1))
         low, high = (np.concatenate(times[who]) for who in ("hand", "ganzoo"))
         row = [f"{np.percentile(t, q) * 1e3:.2f}" for q in (25, 50) for t in (low, high)]
         ratio = [np.percentile(high, q) / np.percentile(low, q) - 1 for q in (25, 50)]
