@@ -23,7 +23,7 @@ from pathlib import Path
 LR = 5e-4
 EVERY = ["gan", "nsgan", "lsgan", "hingegan", "dcgan", "wgan", "wgangp", "r1gan", "fgan", "improvedgan", "unrolledgan"]
 EVERY += ["pacgan", "sngan", "sagan", "r3gan", "cgan", "cgan-mlp", "acgan", "projectiongan"]
-RATES = {"wgan": 2e-4, "r3gan": 2e-4}
+RATES = {"r3gan": 2e-4}
 G, D = "ganzoo.networks.DCGANGenerator", "ganzoo.networks.DCGANDiscriminator"
 NETWORKS = {
     "gan": ("", ", norm: batch"),

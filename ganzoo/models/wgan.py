@@ -18,7 +18,8 @@ class WGAN(GAN):
 
         L_D = E_z[D(G(z))] - E_x[D(x)],    L_G = -E_z[D(G(z))],    |w| ≤ c for all weights w of D   (Algorithm 1)
 
-    -L_D estimates the Wasserstein-1 distance up to the critic's Lipschitz constant. D should have no batch norm.
+    -L_D estimates the Wasserstein-1 distance up to the critic's Lipschitz constant. Batch norm in D, whose weights
+    are clipped too, makes it learn faster, as in the paper's own code.
 
     Arjovsky et al., "Wasserstein GAN", 2017. https://arxiv.org/abs/1701.07875
 
