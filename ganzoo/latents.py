@@ -1,6 +1,7 @@
 """Priors: what the latent z is made of."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,6 +71,31 @@ class Uniform(Prior):
         inside = (z.abs() <= 1).all(dim=1)
         density = torch.full_like(z[:, 0], -self.dim * math.log(2.0))
         return density.masked_fill(~inside, float("-inf"))
+
+
+class Gaussian(NamedTuple):
+    """N(mean, diag(exp(log_variance))) for each of N images.
+
+    Args:
+        mean: [N, dim].
+        log_variance: [N, dim].
+    """
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def draw(self) -> Tensor:
+        """Draw z = mean + std · ε, [N, dim], differentiable with respect to both."""
+        return self.mean + (self.log_variance / 2).exp() * torch.randn_like(self.mean)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log N(z; mean, variance), [N], in nats."""
+        scaled = (z - self.mean).square() * (-self.log_variance).exp()
+        return -(scaled + self.log_variance + math.log(2 * math.pi)).sum(dim=1) / 2
+
+    def kl(self) -> Tensor:
+        """Return KL(N(mean, variance) || N(0, I)), [N], in nats."""
+        return (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).sum(dim=1) / 2
 
 
 def check_seed(seed: int) -> int:

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.config import Configurable, build
-from ganzoo.latents import Prior
+from ganzoo.latents import Gaussian, Prior
 
+Posterior = Literal["point", "gaussian"]
+ENCODED = 256  # images that are encoded or decoded at once
 BLOCK = 16  # images are sampled in whole blocks of seeds, so that a seed's image never depends on the request
 
 
-Role = TypeVar("Role", "Generator", "Discriminator")
+Role = TypeVar("Role", "Generator", "Discriminator", "Encoder")
 
 
 class Generator(Configurable, nn.Module):
@@ -59,6 +61,54 @@ class Discriminator(Configurable, nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits [N] of images x [N, *image_shape] and labels y [N]."""
         raise NotImplementedError
+
+
+class Encoder(Configurable, nn.Module):
+    """A network E: x, [N, C, H, W] -> z, [N, dim].
+
+    A deterministic E maps an image to a point. A stochastic one, ``posterior="gaussian"``, has a distribution
+    E(z|x), of which it returns the mean when it is called.
+
+    Args:
+        image_shape: (C, H, W) of an image, or (d,) of a point.
+        dim: Size of z.
+        posterior: "point" or "gaussian".
+        num_classes: Number of classes that E is conditioned on; 0: unconditional.
+
+    Raises:
+        ValueError: there is no such posterior.
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], dim: int, posterior: Posterior = "point", num_classes: int = 0
+    ) -> None:
+        super().__init__()
+        if posterior not in get_args(Posterior):
+            raise ValueError(f"posterior must be one of {', '.join(get_args(Posterior))}, got {posterior!r}")
+        self.image_shape = tuple(image_shape)
+        self.dim, self.posterior, self.num_classes = dim, posterior, num_classes
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return z [N, dim], or mean and log variance [N, 2 dim], of images x [N, *image_shape] and labels y [N]."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return z [N, dim] of images x and labels y; of a distribution the mean."""
+        return self.numbers(x, y)[:, : self.dim]
+
+    def distribution(self, x: Tensor, y: Tensor | None = None) -> Gaussian:
+        """Return E(z|x).
+
+        Raises:
+            ValueError: E is deterministic.
+        """
+        if self.posterior == "point":
+            raise ValueError(f"{type(self).__name__} is deterministic: make it with posterior='gaussian'")
+        return Gaussian(*self.numbers(x, y).chunk(2, dim=1))
+
+    def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return z [N, dim]: the point, or a draw from E(z|x) that is differentiable with respect to E."""
+        return self(x, y) if self.posterior == "point" else self.distribution(x, y).draw()
 
 
 def for_images(network: Role, image_shape: Sequence[int] | None) -> Role:
@@ -144,18 +194,67 @@ def sample_seeds(generator: Generator, seeds: range, labels: Sequence[int] | Ten
     return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
 
 
-def check_labels(labels: Sequence[int] | Tensor | int | None, n: int, num_classes: int) -> Tensor | None:
-    """Return labels as [n] whole numbers, or None for an unconditional generator.
+@torch.no_grad()
+def encode(encoder: Encoder, x: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the latents z, [N, dim], of images x [N, *image_shape] in [-1, 1], on the device of the encoder.
+
+    Args:
+        encoder: In evaluation mode.
+        x: Images.
+        labels: One class for all, or one per image; only for a conditional encoder.
+
+    Raises:
+        ValueError: the images have another shape or are no floats, or labels are missing, superfluous or too few.
+    """
+    like = next(encoder.parameters())
+    if tuple(x.shape[1:]) != encoder.image_shape or not x.is_floating_point():
+        expected = ", ".join(map(str, encoder.image_shape))
+        raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
+    y = check_labels(labels, len(x), encoder.num_classes, "encoder")
+    parts = []
+    for start in range(0, len(x), ENCODED):
+        part = x[start : start + ENCODED].to(like)
+        parts.append(encoder(part) if y is None else encoder(part, y[start : start + ENCODED].to(like.device)))
+    return torch.cat(parts) if parts else like.new_empty(0, encoder.dim)
+
+
+@torch.no_grad()
+def decode(generator: Generator, z: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the images [N, *image_shape] in [-1, 1] of latents z [N, dim], on the device of the generator.
+
+    Args:
+        generator: In evaluation mode.
+        z: Latents.
+        labels: One class for all, or one per latent; only for a conditional generator.
+
+    Raises:
+        ValueError: the latents have another size, or labels are missing, superfluous or too few.
+    """
+    like = next(generator.parameters(), torch.zeros(0))
+    if z.ndim != 2 or z.shape[1] != generator.prior.dim:
+        raise ValueError(f"expected latents [N, {generator.prior.dim}], got {list(z.shape)}")
+    y = check_labels(labels, len(z), generator.num_classes)
+    parts = []
+    for start in range(0, len(z), ENCODED):
+        part = z[start : start + ENCODED].to(like)
+        parts.append(generator(part) if y is None else generator(part, y[start : start + ENCODED].to(like.device)))
+    return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
+
+
+def check_labels(
+    labels: Sequence[int] | Tensor | int | None, n: int, num_classes: int, who: str = "generator"
+) -> Tensor | None:
+    """Return labels as [n] whole numbers, or None for an unconditional network.
 
     Raises:
         ValueError: labels are missing, superfluous, out of range or not ``n``.
     """
     if num_classes == 0:
         if labels is not None:
-            raise ValueError("this generator is unconditional: leave labels out")
+            raise ValueError(f"this {who} is unconditional: leave labels out")
         return None
     if labels is None:
-        raise ValueError(f"this generator is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
+        raise ValueError(f"this {who} is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
     given = torch.as_tensor(labels).flatten()
     if given.is_floating_point() and len(given):
         raise ValueError(f"labels must be whole numbers, got {given.tolist()}")

@@ -1,20 +1,18 @@
 """The two-player game between a generator and a discriminator, and the variants that differ in its objective."""
 
-import copy
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import STEP_OUTPUT
-from torch import Tensor
 
-from ganzoo.game import Game, Player, Terms
+from ganzoo.game import Player, Terms
+from ganzoo.generative import Generative, some_images
 from ganzoo.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import Discriminator, Generator, sample_seeds, seed_range
+from ganzoo.roles import Discriminator, Generator
 
 
-class GAN(Game):
+class GAN(Generative):
     """Generative adversarial network; the minimax game.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
@@ -36,8 +34,6 @@ class GAN(Game):
         ema_decay: Decay of G's average per move of G; 0: no average.
     """
 
-    conditional: ClassVar[bool] = False  # whether G is told the class
-
     def __init__(
         self,
         generator: Generator,
@@ -48,16 +44,13 @@ class GAN(Game):
         n_critic: int = 1,
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__()
+        super().__init__(generator, ema_decay=ema_decay)
         if n_critic < 1:
             raise ValueError(f"n_critic must be at least 1, got {n_critic}")
-        if not 0 <= ema_decay < 1:
-            raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
-        self.G, self.D = generator, discriminator
-        self.G_ema = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.D = discriminator
         self.objective = objective
         self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
-        self.n_critic, self.ema_decay = n_critic, ema_decay
+        self.n_critic = n_critic
 
     def players(self) -> dict[str, Player]:
         """D moves on every batch, G on every ``n_critic``-th."""
@@ -76,30 +69,9 @@ class GAN(Game):
         x, _ = batch
         return {"adv": self.objective.g(self.D(self.G(self.prior(len(x)))))}
 
-    def prior(self, n: int) -> Tensor:
-        """Draw z, [n, dim]."""
-        z = self.G.prior.sample(n, self.device)
-        return z if self.dtype == z.dtype else z.to(self.dtype)
-
-    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
-        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1], from G's average."""
-        return sample_seeds(self.G_ema, seed_range(n, seed), labels)
-
-    # -- the average of G
-
-    def train(self, mode: bool = True) -> "GAN":
-        """Set the mode of all networks but the average, which is only ever evaluated."""
-        super().train(mode)
-        self.G_ema.eval()
-        return self
-
     def on_train_start(self) -> None:
-        """Check what the networks return, once; list the weights that are averaged."""
+        """List the networks that are told the time."""
         super().on_train_start()
-        self.check_shapes()
-        self._average: list[Tensor] = list(self.G_ema.parameters())
-        self._live: list[Tensor] = list(self.G.parameters())
-        self._copies = list(zip(self.G_ema.buffers(), self.G.buffers(), strict=True))
         self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
 
     def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
@@ -109,57 +81,37 @@ class GAN(Game):
         return super().training_step(batch, batch_idx)
 
     @torch.no_grad()
-    def after_turn(self, player: str) -> None:
-        """Average G after its move; its buffers (batch norm statistics) are copied, not averaged."""
-        if player != "g":
-            return
-        moves = (self.global_step + 1) // self.n_critic
-        decay = min(self.ema_decay, moves / (9 + moves))  # the first averages forget the untrained G sooner
-        torch._foreach_lerp_(self._average, self._live, 1 - decay)
-        for average, live in self._copies:
-            average.copy_(live)
-
-    @torch.no_grad()
     def check_shapes(self) -> None:
-        """Pass a few images through both networks.
+        """Pass a few images through all networks.
 
         Raises:
-            ValueError: G's images or D's logits have the wrong shape, or the data's images or classes are not G's.
+            ValueError: what a network returns has the wrong shape, or the data's images or classes are not G's.
         """
-        data = getattr(self.trainer, "datamodule", None)
-        expected, K = self.G.image_shape, self.G.num_classes
-        if data is not None and tuple(getattr(data, "image_shape", expected)) != expected:
-            raise ValueError(f"the data has images of shape {tuple(data.image_shape)}, the generator makes {expected}")
-        if K and not self.conditional:
-            raise ValueError(f"{type(self).__name__} is unconditional: its generator must have num_classes=0")
-        if self.conditional and not K:
-            raise ValueError(f"{type(self).__name__} is conditional: its generator needs num_classes, such as 10")
-        if self.conditional and data is not None and getattr(data, "num_classes", K) != K:
-            raise ValueError(f"the data has {data.num_classes} classes, the generator is conditioned on {K}")
-        check_networks(self.G_ema, self.D, expected)
+        super().check_shapes()
+        self.check_discriminator()
+
+    def check_discriminator(self) -> None:
+        """Check D's logits on two images of G, or two packs of them."""
+        check_discriminator(self.D, self.G_ema)
 
 
-def check_networks(generator: Generator, discriminator: Discriminator, image_shape: tuple[int, ...]) -> None:
-    """Check G's images and D's logits on two latents (two packs of them, if D judges several images together).
+def check_discriminator(discriminator: Discriminator, generator: Generator) -> None:
+    """Check D's logits on two of G's images (two packs of them, if D judges several images together).
 
     Raises:
         ValueError: names the shape that was expected and the one that came.
     """
-    parameter = next(generator.parameters())
     pack, classes = getattr(discriminator, "pack", 1), getattr(discriminator, "num_classes", 0)
-    n = 2 * pack
-    z = generator.prior.seeded(range(n), parameter.device).to(parameter.dtype)
-    y = torch.zeros(n, dtype=torch.long, device=parameter.device)
-    x = generator(z, y) if generator.num_classes else generator(z)
-    if tuple(x.shape) != (n, *image_shape):
-        raise ValueError(f"generator must return images of shape {[n, *image_shape]}, got {list(x.shape)}")
+    x, y = some_images(generator, 2 * pack)
     mode = discriminator.training
     discriminator.eval()
     logits = discriminator(x, y) if classes else discriminator(x)
     discriminator.train(mode)
     if tuple(logits.shape) != (2,):
         expected = "[N]" if pack == 1 else f"[N / {pack}]"
-        raise ValueError(f"discriminator must return logits of shape {expected}, got {list(logits.shape)} for N = {n}")
+        raise ValueError(
+            f"discriminator must return logits of shape {expected}, got {list(logits.shape)} for N = {2 * pack}"
+        )
 
 
 class NSGAN(GAN):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo.config import build
-from ganzoo.models.gan import check_networks
+from ganzoo.models.gan import check_discriminator
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, DiffAugment, InstanceNoise, MLPDiscriminator, Packed
 from ganzoo.networks import wrappers as w
 from ganzoo.networks.conditional import WithClassifier
@@ -59,7 +59,7 @@ def test_a_wrapper_is_a_discriminator_with_the_weights_of_the_inner_one(kind: st
     for other in (twin.eval(), copy.deepcopy(net).eval()):
         assert torch.equal(other(x), net.eval()(x))
     assert net(x).shape == (8 // net.pack,)
-    check_networks(DCGANGenerator((1, 16, 16), width=4), net, (1, 16, 16))
+    check_discriminator(net, DCGANGenerator((1, 16, 16), width=4))
 
 
 @pytest.mark.parametrize("kind", ["noise", "packed", "augment", "all"])
