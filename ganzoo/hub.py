@@ -1,7 +1,8 @@
 """Published models: a folder of plain values and tensors that loads without running code from it.
 
-config.json            how the generator was made, hashes of the files, what it was trained on
+config.json            how the networks were made, hashes of the files, what they were trained on
 model.safetensors      weights of the generator (its average)
+encoder.safetensors    weights of the encoder (its average), if the game has one
 discriminator.safetensors
 README.md, grid.png    card and samples
 """
@@ -23,45 +24,72 @@ from tqdm import tqdm
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo import __version__
+from ganzoo.card import card
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config, build
 from ganzoo.files import write_atomically
-from ganzoo.models.gan import GAN
+from ganzoo.generative import Generative
 from ganzoo.pictures import picture, save_images, save_npz, save_png
-from ganzoo.roles import Discriminator, Generator, check_labels, sample_seeds, seed_range
+from ganzoo.roles import Encoder, Generator, check_labels, decode, encode, sample_seeds, seed_range
 
 FORMAT = "ganzoo/1"
-FILES = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
+FILES = {
+    "generator": "model.safetensors",
+    "encoder": "encoder.safetensors",
+    "discriminator": "discriminator.safetensors",
+}
+Labels = Sequence[int] | Tensor | int | None
 KEYS = {"format", "ganzoo", "variant", "networks", "sha256", "training", "metrics"}
 
 
 class Pretrained:
-    """A generator ready to be sampled.
+    """A generator ready to be sampled, and an encoder if there is one.
 
     Args:
-        generator: In evaluation mode.
-        discriminator: If it was published too.
+        networks: By their names: "generator", maybe "encoder" and "discriminator".
         config: What ``config.json`` says.
     """
 
-    def __init__(self, generator: Generator, discriminator: nn.Module | None, config: dict[str, Any]) -> None:
-        self.generator = generator.eval().requires_grad_(False)
-        self.discriminator = discriminator.eval().requires_grad_(False) if discriminator is not None else None
+    def __init__(self, networks: dict[str, Any], config: dict[str, Any]) -> None:
+        for network in networks.values():
+            network.eval().requires_grad_(False)
+        self.generator: Generator = networks["generator"]
+        self.encoder: Encoder | None = networks.get("encoder")
+        self.discriminator: nn.Module | None = networks.get("discriminator")
         self.config = config
 
-    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    def sample(self, n: int, seed: int = 0, labels: Labels = None) -> Tensor:
         """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1].
 
         Seed i is the same image alone, in a range and on any batch size.
         """
         return sample_seeds(self.generator, seed_range(n, seed), labels)
 
+    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return the latents z, [N, dim], of images x in [-1, 1].
+
+        Raises:
+            ValueError: there is no encoder, or x or the labels are not what it takes.
+        """
+        if self.encoder is None:
+            raise ValueError("this model has no encoder: load one of BiGAN, LatentRegressor or VAE")
+        return encode(self.encoder, x, labels)
+
+    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
+        """Return the images of latents z, [N, C, H, W] in [-1, 1]."""
+        return decode(self.generator, z, labels)
+
+    def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return G(E(x)), [N, C, H, W] in [-1, 1]; labels are for G, and for a conditional E."""
+        told = self.encoder is not None and self.encoder.num_classes
+        return self.decode(self.encode(x, labels if told else None), labels)
+
     def to(self, device: torch.device | str) -> "Pretrained":
         """Move the networks to ``device`` and return itself."""
-        self.generator.to(device)
-        if self.discriminator is not None:
-            self.discriminator.to(device)
+        for network in (self.generator, self.encoder, self.discriminator):
+            if network is not None:
+                network.to(device)
         return self
 
 
@@ -84,7 +112,7 @@ def load(source: str | Path) -> Pretrained:
     raise FileNotFoundError(f"no model at {source}: expected a folder with config.json, a .ckpt, or OWNER/NAME")
 
 
-def create(name: str, image_shape: Sequence[int] = (1, 32, 32)) -> GAN:
+def create(name: str, image_shape: Sequence[int] = (1, 32, 32)) -> Generative:
     """Return an untrained game from the configuration ``models/<name>`` for images of ``image_shape``.
 
     Raises:
@@ -95,9 +123,10 @@ def create(name: str, image_shape: Sequence[int] = (1, 32, 32)) -> GAN:
         raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
     with open(find_config(f"models/{name.lower()}")) as file:
         config = yaml.safe_load(file)["model"]
-    for network in ("generator", "discriminator"):
-        config["init_args"][network].setdefault("init_args", {})["image_shape"] = list(image_shape)
-    made: GAN = build(config)
+    for network in FILES:
+        if network in config["init_args"]:
+            config["init_args"][network].setdefault("init_args", {})["image_shape"] = list(image_shape)
+    made: Generative = build(config)
     return made
 
 
@@ -106,17 +135,19 @@ def list_models() -> list[str]:
     return list(classes("models"))
 
 
-def publish(model: GAN, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None) -> Path:
+def publish(
+    model: Generative, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None
+) -> Path:
     """Write a published model.
 
     Args:
-        model: A two-player game; its average of G is published.
+        model: A game; the averages of its G and E are published.
         folder: Made if needed.
         training: Plain values: data, batches, seed, ...
         metrics: The content of ``metrics.json``.
     """
     folder = Path(folder)
-    networks: dict[str, Generator | Discriminator] = {"generator": model.G_ema, "discriminator": model.D}
+    networks = networks_of(model)
     config: dict[str, Any] = {
         "format": FORMAT,
         "ganzoo": __version__,
@@ -136,6 +167,16 @@ def publish(model: GAN, folder: str | Path, training: dict[str, Any], metrics: d
     write_atomically(folder / "README.md", lambda temporary: temporary.write_text(card(config, model)))
     write_atomically(folder / "config.json", lambda temporary: temporary.write_text(text + "\n"))
     return folder
+
+
+def networks_of(model: Generative) -> dict[str, Any]:
+    """Return what is published of a game, by name: averages where there are any."""
+    found = {
+        "generator": model.G_ema,
+        "encoder": getattr(model, "E_ema", None),
+        "discriminator": getattr(model, "D", None),
+    }
+    return {name: network for name, network in found.items() if network is not None}
 
 
 def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
@@ -172,43 +213,6 @@ def write_samples(source: str, seeds: range, out: str | Path, form: str, labels:
     return f"{len(images)} images in {save_png(picture(images), folder / f'{name}.png')}"
 
 
-def card(config: dict[str, Any], model: GAN) -> str:
-    """Return the card of a published model."""
-    variant, training, measured = type(model).__name__, config["training"], config["metrics"]
-    data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
-    rows = [
-        f"| {name} | {value:.4g} | {measured['floors'][name]:.4g} |"
-        for name, value in measured.get("metrics", {}).items()
-    ]
-    judged = (
-        f"{measured['n_samples']} samples, seeds from {measured['first_seed']}, against {measured['n_reference']}"
-        " training images; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
-        + "\n".join(rows)
-        if rows
-        else "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
-    )
-    labels = f", labels=[i % {model.G.num_classes} for i in range(16)]" if model.G.num_classes else ""
-    shape = ", ".join(map(str, model.G.image_shape))
-    return f"""# {variant} on {data}
-
-{(type(model).__doc__ or "").strip().splitlines()[0]}
-
-![samples](grid.png)
-
-```python
-import ganzoo
-images = ganzoo.load("this folder").sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]
-```
-
-Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},
-with ganzoo {config["ganzoo"]}.
-
-## Judged
-
-{judged}
-"""
-
-
 # -- reading
 
 
@@ -218,10 +222,10 @@ def _from_folder(folder: Path) -> Pretrained:
         name: _network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
         for name, made in config["networks"].items()
     }
-    generator = networks["generator"]
-    if not isinstance(generator, Generator):
-        raise ValueError(f"{folder / 'config.json'} names {type(generator).__name__} as generator, which is none")
-    return Pretrained(generator, networks.get("discriminator"), config)
+    for name, role in (("generator", Generator), ("encoder", Encoder)):
+        if name in networks and not isinstance(networks[name], role):
+            raise ValueError(f"{folder / 'config.json'} names {type(networks[name]).__name__} as {name}, which is none")
+    return Pretrained(networks, config)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -289,16 +293,16 @@ def _kind(tensor: Tensor) -> str:
 
 def _from_checkpoint(path: Path) -> Pretrained:
     model, ours = _game_of(path)
-    return Pretrained(model.G_ema, model.D, {"variant": model.config(), "training": ours})
+    return Pretrained(networks_of(model), {"variant": model.config(), "training": ours})
 
 
-def _game_of(path: Path) -> tuple[GAN, dict[str, Any]]:
+def _game_of(path: Path) -> tuple[Generative, dict[str, Any]]:
     checkpoint = read_checkpoint(path)
     ours = checkpoint["ganzoo"]
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
     model = build(ours["model"])
-    if not isinstance(model, GAN):
+    if not isinstance(model, Generative):
         raise ValueError(f"{path} holds a {type(model).__name__}, which has no generator to sample")
     try:
         model.load_state_dict(checkpoint["state_dict"], strict=True)

@@ -309,7 +309,7 @@ def set_generator(**values):
         (lambda c: c.update(networks={}), "networks must be among .* with a generator"),
         (lambda c: c.update(networks=[]), "networks and sha256 must be objects"),
         (lambda c: c.update(sha256=None), "networks and sha256 must be objects"),
-        (lambda c: c["networks"].update(encoder={}), "networks must be among"),
+        (lambda c: c["networks"].update(critic={}), "networks must be among"),
         (lambda c: c["networks"].update(generator=3), "config.json describes no network"),
         (set_generator(class_path="os.system"), "unknown class 'os.system'"),
         (set_generator(class_path="builtins.eval", init_args={"source": "1"}), "unknown class 'builtins.eval'"),
