@@ -37,6 +37,16 @@ class Generator(Configurable, nn.Module):
         """Return images [N, *image_shape] for latents z [N, dim] and labels y [N]."""
         raise NotImplementedError
 
+    def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return l, [N, *image_shape], of which the images are tanh(l / 2): σ(l) is a pixel's brightness in [0, 1].
+
+        Raises:
+            ValueError: this network has no such form.
+        """
+        raise ValueError(
+            f"{type(self).__name__} has no logits: use MLPGenerator or DCGANGenerator, or another likelihood"
+        )
+
 
 class Discriminator(Configurable, nn.Module):
     """A network D: x, [N, C, H, W] -> logits, [N].
@@ -60,6 +70,23 @@ class Discriminator(Configurable, nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits [N] of images x [N, *image_shape] and labels y [N]."""
+        raise NotImplementedError
+
+
+class JointDiscriminator(Configurable, nn.Module):
+    """A network D: x, [N, C, H, W], and z, [N, dim] -> logits, [N]: whether the pair is (x, E(x)) or (G(z), z).
+
+    Args:
+        image_shape: (C, H, W) of an image, or (d,) of a point.
+        dim: Size of z.
+    """
+
+    def __init__(self, image_shape: Sequence[int], dim: int) -> None:
+        super().__init__()
+        self.image_shape, self.dim = tuple(image_shape), dim
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return logits [N] of images x [N, *image_shape] and latents z [N, dim]."""
         raise NotImplementedError
 
 

@@ -89,6 +89,10 @@ class DCGANGenerator(Generator):
         images: Tensor = self.body(self.label(z, y))
         return images
 
+    def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return twice what the tanh is of, [N, C, S, S]."""
+        return 2 * self.body[:-1](self.label(z, y))
+
 
 class DCGANDiscriminator(Discriminator):
     """Strided 4x4 convolutions from the image to a 4x4 map (28: the last is 3x3), and one that covers it.

@@ -63,6 +63,16 @@ class MLPGenerator(Generator):
         images: Tensor = self.body(self.label(z, y))
         return images
 
+    def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return twice what the tanh is of, [N, *image_shape].
+
+        Raises:
+            ValueError: the output is linear.
+        """
+        if not isinstance(self.body[-1], nn.Tanh):
+            raise ValueError("a linear output has no logits: make the generator with output='tanh'")
+        return 2 * self.body[:-1](self.label(z, y))
+
 
 class MLPDiscriminator(Discriminator):
     """``depth`` hidden layers of leaky ReLU units with slope 0.2; the last layer has no bias.

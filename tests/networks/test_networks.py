@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ganzoo import networks
 from ganzoo.config import build
-from ganzoo.latents import Uniform
+from ganzoo.latents import Normal, Uniform
 from ganzoo.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
+    MLPGenerator,
     ResNetDiscriminator,
     ResNetGenerator,
 )
@@ -235,3 +236,17 @@ def test_empty_networks_are_refused(cls: type) -> None:
         cls(width=0)
     with pytest.raises(ValueError, match=r"channels must be at least 1, got 0|image_shape must be positive numbers"):
         cls(image_shape=(0, 8, 8))
+
+
+@pytest.mark.parametrize("cls", [MLPGenerator, DCGANGenerator])
+def test_images_are_the_squashed_logits(cls: type) -> None:
+    G = cls((1, 8, 8), Normal(dim=4), width=4, num_classes=3).eval()
+    z, y = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    assert torch.equal((G.logits(z, y) / 2).tanh(), G(z, y))
+
+
+def test_a_generator_without_squashed_output_has_no_logits() -> None:
+    with pytest.raises(ValueError, match="a linear output has no logits"):
+        MLPGenerator((2,), Normal(dim=4), output="linear").logits(torch.randn(1, 4))
+    with pytest.raises(ValueError, match="ResNetGenerator has no logits: use MLPGenerator"):
+        ResNetGenerator((1, 16, 16), Normal(dim=4), width=4).logits(torch.randn(1, 4))
