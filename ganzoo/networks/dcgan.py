@@ -91,7 +91,8 @@ class DCGANGenerator(Generator):
 
     def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return twice what the tanh is of, [N, C, S, S]."""
-        return 2 * self.body[:-1](self.label(z, y))
+        logits: Tensor = 2 * self.body[:-1](self.label(z, y))
+        return logits
 
 
 class DCGANDiscriminator(Discriminator):

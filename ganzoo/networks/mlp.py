@@ -71,7 +71,8 @@ class MLPGenerator(Generator):
         """
         if not isinstance(self.body[-1], nn.Tanh):
             raise ValueError("a linear output has no logits: make the generator with output='tanh'")
-        return 2 * self.body[:-1](self.label(z, y))
+        logits: Tensor = 2 * self.body[:-1](self.label(z, y))
+        return logits
 
 
 class MLPDiscriminator(Discriminator):
