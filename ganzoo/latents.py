@@ -1,12 +1,34 @@
 """Priors: what the latent z is made of."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganzoo.config import Configurable
+
+
+class Code(NamedTuple):
+    """Some columns of z that are meant to have a meaning of their own.
+
+    Args:
+        name: What the paper calls it: "c1", "c2", ...
+        kind: "categorical": K columns, one of which is 1; "uniform" on [-1, 1] or "normal": one column.
+        start: First column in z.
+        size: Number of columns.
+        low: Smallest value of a column that is worth a look: -1 of a uniform code, -3 of a normal one.
+        high: Largest such value.
+    """
+
+    name: str
+    kind: Literal["categorical", "uniform", "normal"]
+    start: int
+    size: int
+    low: float
+    high: float
 
 
 class Prior(Configurable):
@@ -15,6 +37,8 @@ class Prior(Configurable):
     Args:
         dim: Size of z.
     """
+
+    codes: tuple[Code, ...] = ()  # columns of z with a meaning of their own, the last ones
 
     def __init__(self, dim: int = 100) -> None:
         if dim < 1:
@@ -71,6 +95,68 @@ class Uniform(Prior):
         inside = (z.abs() <= 1).all(dim=1)
         density = torch.full_like(z[:, 0], -self.dim * math.log(2.0))
         return density.masked_fill(~inside, float("-inf"))
+
+
+class Coded(Prior):
+    """z = [noise, c_1, .., c_L]: noise, and codes that are independent of it and of each other.
+
+        c_l ~ Cat(K_l, 1 / K_l) as a one-hot vector, or c_l ~ U[-1, 1]
+
+    Chen et al., "InfoGAN: Interpretable Representation Learning by Information Maximizing Generative Adversarial
+    Nets", 2016. https://arxiv.org/abs/1606.03657
+
+    Args:
+        noise: The distribution of the columns without a meaning, which come first.
+        categorical: Numbers of values K_l of the categorical codes, which come next.
+        uniform: Number of uniform codes, which come last.
+
+    Raises:
+        ValueError: there is no code, a categorical one has fewer than two values, or the noise has codes.
+    """
+
+    def __init__(self, noise: Prior = Uniform(dim=62), categorical: Sequence[int] = (10,), uniform: int = 2) -> None:
+        if noise.codes:
+            raise ValueError(f"noise must have no codes of its own, got {type(noise).__name__}: give Uniform or Normal")
+        if any(K < 2 for K in categorical):
+            raise ValueError(f"a categorical code needs at least 2 values, got categorical={tuple(categorical)}")
+        if uniform < 0 or not (uniform or categorical):
+            raise ValueError(
+                f"Coded needs a code: give sizes such as categorical=(10,), or uniform=2;"
+                f" got categorical={tuple(categorical)}, uniform={uniform}"
+            )
+        super().__init__(noise.dim + sum(categorical) + uniform)
+        self.noise, self.categorical, self.uniform = noise, tuple(categorical), uniform
+        kinds: list[tuple[Literal["categorical", "uniform"], int]] = [("categorical", K) for K in categorical]
+        kinds += [("uniform", 1)] * uniform
+        codes, start = [], noise.dim
+        for number, (kind, size) in enumerate(kinds, 1):
+            codes.append(Code(f"c{number}", kind, start, size, low=0.0 if kind == "categorical" else -1.0, high=1.0))
+            start += size
+        self.codes = tuple(codes)
+
+    def sample(
+        self, n: int, device: torch.device | str | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Draw z, [n, dim]; every row has codes of its own."""
+        parts = [self.noise.sample(n, device, generator)]
+        for K in self.categorical:
+            values = torch.randint(K, (n,), device=device, generator=generator)
+            parts.append(F.one_hot(values, K).to(parts[0].dtype))
+        if self.uniform:
+            parts.append(Uniform(self.uniform).sample(n, device, generator))
+        return torch.cat(parts, dim=1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log p(noise) - Σ log K_l - L_uniform log 2, or -inf where a code has no such value, [N]."""
+        total = self.noise.log_prob(z[:, : self.noise.dim])
+        for code in self.codes:
+            c = z[:, code.start : code.start + code.size]
+            if code.kind == "categorical":
+                possible = ((c == 1).sum(dim=1) == 1) & ((c == 0).sum(dim=1) == code.size - 1)
+                total = (total - math.log(code.size)).masked_fill(~possible, float("-inf"))
+            else:
+                total = total + Uniform(1).log_prob(c)
+        return total
 
 
 class Gaussian(NamedTuple):
