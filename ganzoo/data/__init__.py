@@ -1,5 +1,6 @@
 """Data: one LightningDataModule per source, in memory where possible."""
 
+from ganzoo.data.attributes import attributes
 from ganzoo.data.base import ImageData, data_root
 from ganzoo.data.digits import Digits
 from ganzoo.data.folder import ImageFolder
@@ -7,6 +8,7 @@ from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
 from ganzoo.data.shards import Shards, write_shards
+from ganzoo.data.sprites import Sprites
 from ganzoo.data.stacked import StackedMNIST
 from ganzoo.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, fetch
 from ganzoo.data.workers import WorkerLoader
@@ -25,8 +27,10 @@ __all__ = [
     "MemoryLoader",
     "Order",
     "Shards",
+    "Sprites",
     "StackedMNIST",
     "WorkerLoader",
+    "attributes",
     "data_root",
     "fetch",
     "resize_uint8",
