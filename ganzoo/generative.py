@@ -1,14 +1,14 @@
 """What games with a generator share: its prior and samples, an encoder if there is one, averages of the weights."""
 
 import copy
-from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.game import Game
-from ganzoo.roles import Encoder, Generator, decode, encode, sample_seeds, seed_range
+from ganzoo.inference import Inference, Labels
+from ganzoo.roles import Encoder, Generator
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -27,7 +27,7 @@ class Generative(Game):
         ValueError: ``ema_decay`` outside [0, 1), or E does not belong to G.
     """
 
-    conditional: ClassVar[bool] = False  # whether G is told the class
+    conditional: bool = False  # whether G is told the class
 
     def __init__(self, generator: Generator, encoder: Encoder | None = None, ema_decay: float = 0.999) -> None:
         super().__init__()
@@ -45,25 +45,22 @@ class Generative(Game):
         z = self.G.prior.sample(n, self.device)
         return z if self.dtype == z.dtype else z.to(self.dtype)
 
-    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    @property
+    def published(self) -> Inference:
+        """The averages, ready to be used."""
+        return Inference(self.G_ema, getattr(self, "E_ema", None))
+
+    def sample(self, n: int, seed: int = 0, labels: Labels = None) -> Tensor:
         """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1], from G's average."""
-        return sample_seeds(self.G_ema, seed_range(n, seed), labels)
+        return self.published.sample(n, seed, labels)
 
-    def encode(self, x: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
-        """Return the latents z, [N, dim], of images x in [-1, 1], from E's average.
+    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return the latents z, [N, dim], of images x in [-1, 1], from E's average."""
+        return self.published.encode(x, labels)
 
-        Raises:
-            ValueError: this game has no encoder, or x or the labels are not what it takes.
-        """
-        if not hasattr(self, "E_ema"):
-            raise ValueError(f"{type(self).__name__} has no encoder: play BiGAN, LatentRegressor or VAE")
-        return encode(self.E_ema, x, labels)
-
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
         """Return G(E(x)), [N, C, H, W] in [-1, 1], from the averages; labels are for G, and for a conditional E."""
-        told = hasattr(self, "E_ema") and self.E_ema.num_classes
-        return decode(self.G_ema, self.encode(x, labels if told else None), labels)
+        return self.published.reconstruct(x, labels)
 
     # -- averages
 
@@ -103,7 +100,7 @@ class Generative(Game):
         Raises:
             ValueError: G's images or E's latents have the wrong shape, or the data's images or classes are not G's.
         """
-        data = getattr(self.trainer, "datamodule", None)
+        data = getattr(self._trainer, "datamodule", None)
         expected, K = self.G.image_shape, self.G.num_classes
         if data is not None and tuple(getattr(data, "image_shape", expected)) != expected:
             raise ValueError(f"the data has images of shape {tuple(data.image_shape)}, the generator makes {expected}")

@@ -3,6 +3,7 @@
 config.json            how the networks were made, hashes of the files, what they were trained on
 model.safetensors      weights of the generator (its average)
 encoder.safetensors    weights of the encoder (its average), if the game has one
+labeller.safetensors   weights of the network that names classes, if the game has one
 discriminator.safetensors
 README.md, grid.png    card and samples
 """
@@ -27,70 +28,72 @@ from ganzoo import __version__
 from ganzoo.card import card
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.config import Config, build
+from ganzoo.config import Config, Configurable, build
 from ganzoo.files import write_atomically
 from ganzoo.generative import Generative
+from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_images, save_npz, save_png
-from ganzoo.roles import Encoder, Generator, check_labels, decode, encode, sample_seeds, seed_range
+from ganzoo.roles import Encoder, Generator, check_labels, sample_seeds
 
 FORMAT = "ganzoo/1"
 FILES = {
     "generator": "model.safetensors",
     "encoder": "encoder.safetensors",
+    "labeller": "labeller.safetensors",
     "discriminator": "discriminator.safetensors",
 }
-Labels = Sequence[int] | Tensor | int | None
 KEYS = {"format", "ganzoo", "variant", "networks", "sha256", "training", "metrics"}
 
 
-class Pretrained:
-    """A generator ready to be sampled, and an encoder if there is one.
+class Pretrained(Inference):
+    """A generator ready to be sampled, and an encoder and a labeller if there are.
 
     Args:
-        networks: By their names: "generator", maybe "encoder" and "discriminator".
+        networks: By their names: "generator", maybe "encoder", "labeller" and "discriminator".
         config: What ``config.json`` says.
     """
 
     def __init__(self, networks: dict[str, Any], config: dict[str, Any]) -> None:
         for network in networks.values():
             network.eval().requires_grad_(False)
-        self.generator: Generator = networks["generator"]
-        self.encoder: Encoder | None = networks.get("encoder")
+        super().__init__(networks["generator"], networks.get("encoder"), networks.get("labeller"))
         self.discriminator: nn.Module | None = networks.get("discriminator")
         self.config = config
 
-    def sample(self, n: int, seed: int = 0, labels: Labels = None) -> Tensor:
-        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1].
-
-        Seed i is the same image alone, in a range and on any batch size.
-        """
-        return sample_seeds(self.generator, seed_range(n, seed), labels)
-
-    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return the latents z, [N, dim], of images x in [-1, 1].
-
-        Raises:
-            ValueError: there is no encoder, or x or the labels are not what it takes.
-        """
-        if self.encoder is None:
-            raise ValueError("this model has no encoder: load one of BiGAN, LatentRegressor or VAE")
-        return encode(self.encoder, x, labels)
-
-    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
-        """Return the images of latents z, [N, C, H, W] in [-1, 1]."""
-        return decode(self.generator, z, labels)
-
-    def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return G(E(x)), [N, C, H, W] in [-1, 1]; labels are for G, and for a conditional E."""
-        told = self.encoder is not None and self.encoder.num_classes
-        return self.decode(self.encode(x, labels if told else None), labels)
-
     def to(self, device: torch.device | str) -> "Pretrained":
         """Move the networks to ``device`` and return itself."""
-        for network in (self.generator, self.encoder, self.discriminator):
-            if network is not None:
-                network.to(device)
+        super().to(device)
+        if self.discriminator is not None:
+            self.discriminator.to(device)
         return self
+
+
+class Trained(Generator):
+    """The generator of a published model or of a checkpoint: an object of the class that it was made as.
+
+    For games over a G that is given: ``--model.generator ganzoo.hub.Trained --model.generator.path CKPT``. What
+    remembers its arguments is the network itself, so that a checkpoint of the game does not need the file again.
+
+    Args:
+        path: A folder written by ``export``, a checkpoint, or a model id of the Hugging Face hub.
+        image_shape: Of the data: what G makes must have it.
+
+    Raises:
+        ValueError: G makes images of another shape.
+    """
+
+    def __new__(cls, path: str, image_shape: Sequence[int] | None = None) -> Any:
+        """Load it."""
+        generator = load(path).generator
+        if image_shape is not None and tuple(image_shape) != generator.image_shape:
+            raise ValueError(f"{path} makes images {generator.image_shape}, the data has {tuple(image_shape)}")
+        return generator
+
+    def __init__(self, path: str, image_shape: Sequence[int] | None = None) -> None:
+        """Never called: ``__new__`` returns an object of another class."""
+
+
+del Configurable.known["ganzoo.hub.Trained"]  # a file never decides what other files are opened
 
 
 def load(source: str | Path) -> Pretrained:
@@ -112,21 +115,30 @@ def load(source: str | Path) -> Pretrained:
     raise FileNotFoundError(f"no model at {source}: expected a folder with config.json, a .ckpt, or OWNER/NAME")
 
 
-def create(name: str, image_shape: Sequence[int] = (1, 32, 32)) -> Generative:
-    """Return an untrained game from the configuration ``models/<name>`` for images of ``image_shape``.
+def create(name: str, image_shape: Sequence[int] = (1, 32, 32), generator: Generator | None = None) -> Generative:
+    """Return an untrained game from the configuration ``models/<name>``.
+
+    Args:
+        name: Such as "dcgan".
+        image_shape: Of the images, (C, H, W).
+        generator: Instead of the configuration's; games over a trained generator need one. The images are its own.
 
     Raises:
-        ValueError: there is no such configuration.
+        ValueError: there is no such configuration, or it needs a generator.
     """
     known = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
     if name.lower() not in known:
         raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
     with open(find_config(f"models/{name.lower()}")) as file:
         config = yaml.safe_load(file)["model"]
+    arguments = config["init_args"]
+    if generator is None and arguments["generator"]["class_path"] == "ganzoo.hub.Trained":
+        raise ValueError(f"{name} is played over a trained generator: give generator=ganzoo.load(PATH).generator")
     for network in FILES:
-        if network in config["init_args"]:
-            config["init_args"][network].setdefault("init_args", {})["image_shape"] = list(image_shape)
-    made: Generative = build(config)
+        if network in arguments:
+            shape = image_shape if generator is None else generator.image_shape
+            arguments[network].setdefault("init_args", {})["image_shape"] = list(shape)
+    made: Generative = build({**config, "init_args": {**arguments, **({"generator": generator} if generator else {})}})
     return made
 
 
@@ -171,9 +183,11 @@ def publish(
 
 def networks_of(model: Generative) -> dict[str, Any]:
     """Return what is published of a game, by name: averages where there are any."""
+    ready = model.published
     found = {
-        "generator": model.G_ema,
-        "encoder": getattr(model, "E_ema", None),
+        "generator": ready.generator,
+        "encoder": ready.encoder,
+        "labeller": ready.labeller,
         "discriminator": getattr(model, "D", None),
     }
     return {name: network for name, network in found.items() if network is not None}
@@ -222,7 +236,7 @@ def _from_folder(folder: Path) -> Pretrained:
         name: _network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
         for name, made in config["networks"].items()
     }
-    for name, role in (("generator", Generator), ("encoder", Encoder)):
+    for name, role in (("generator", Generator), ("encoder", Encoder), ("labeller", Encoder)):
         if name in networks and not isinstance(networks[name], role):
             raise ValueError(f"{folder / 'config.json'} names {type(networks[name]).__name__} as {name}, which is none")
     return Pretrained(networks, config)

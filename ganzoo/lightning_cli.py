@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import WandbLogger
 import ganzoo.callbacks
 import ganzoo.data
 import ganzoo.latents
+import ganzoo.likelihoods
 import ganzoo.models
 import ganzoo.networks
 import ganzoo.objectives
@@ -40,9 +41,14 @@ PLACES = {
     "model": ganzoo.models,
     "generator": ganzoo.networks,
     "discriminator": ganzoo.networks,
+    "encoder": ganzoo.networks,
+    "labeller": ganzoo.networks,
     "data": ganzoo.data,
     "d_optimizer": ganzoo.optim,
     "g_optimizer": ganzoo.optim,
+    "e_optimizer": ganzoo.optim,
+    "optimizer": ganzoo.optim,
+    "likelihood": ganzoo.likelihoods,
     "schedule": ganzoo.optim,
     "prior": ganzoo.latents,
     "objective": ganzoo.objectives,
@@ -94,6 +100,8 @@ def missing(names: str) -> str:
     """Say which arguments are missing, and where to get them."""
     if names.rsplit(".", 1)[-1] == "model":
         return "no model: add --config models/NAME or --model NAME, or --ckpt_path FILE; `ganzoo list` shows all"
+    if names.rsplit(".", 1)[-1] == "path":
+        return "missing --model.generator.path: a checkpoint, or a folder written by `ganzoo export`, of a trained game"
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
 
 
@@ -162,7 +170,7 @@ class ZooCLI(LightningCLI):
         parser.add_lightning_class_args(SampleWriter, "samples")
         parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/MODEL-DATA).")
         parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
-        for network in ("generator", "discriminator"):
+        for network in ("generator", "discriminator", "encoder", "labeller"):
             target = f"model.init_args.{network}.init_args.image_shape"
             parser.link_arguments("data.image_shape", target, apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)

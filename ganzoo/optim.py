@@ -162,6 +162,7 @@ class RMSprop(Optimizer):
     Args:
         lr: Learning rate.
         alpha: Decay of the second moment.
+        momentum: Decay of the sum of past steps; 0: each step is its own.
         eps: Added to the root of the second moment.
         schedule: Factor of ``lr`` over the batches; none: constant.
         clip_norm: Largest norm of the gradient; none: no clipping.
@@ -172,17 +173,18 @@ class RMSprop(Optimizer):
         self,
         lr: float = 5e-5,
         alpha: float = 0.99,
+        momentum: float = 0.0,
         eps: float = 1e-8,
         schedule: Schedule | None = None,
         clip_norm: float | None = None,
         accumulate: int = 1,
     ) -> None:
         super().__init__(lr=lr, schedule=schedule, clip_norm=clip_norm, accumulate=accumulate)
-        self.alpha, self.eps = alpha, eps
+        self.alpha, self.momentum, self.eps = alpha, momentum, eps
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Build torch's RMSprop."""
-        return torch.optim.RMSprop(parameters, self.lr, self.alpha, self.eps)
+        return torch.optim.RMSprop(parameters, self.lr, self.alpha, self.eps, momentum=self.momentum)
 
 
 class SGD(Optimizer):

@@ -138,6 +138,32 @@ class Encoder(Configurable, nn.Module):
         return self(x, y) if self.posterior == "point" else self.distribution(x, y).draw()
 
 
+class Part(Encoder):
+    """Some of the numbers that an encoder returns: the others belong to another part, on the same weights.
+
+    Args:
+        encoder: A deterministic E.
+        dim: How many numbers.
+        start: The first of them.
+
+    Raises:
+        ValueError: E returns fewer numbers, or a distribution.
+    """
+
+    def __init__(self, encoder: Encoder, dim: int, start: int = 0) -> None:
+        super().__init__(encoder.image_shape, dim, num_classes=encoder.num_classes)
+        if encoder.posterior != "point" or start + dim > encoder.dim:
+            raise ValueError(
+                f"encoder must be deterministic and return at least {start + dim} numbers, got a {encoder.posterior}"
+                f" of {encoder.dim}"
+            )
+        self.encoder, self.start = encoder, start
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return z [N, dim] of images x [N, *image_shape] and labels y [N]."""
+        return self.encoder.numbers(x, y)[:, self.start : self.start + self.dim]
+
+
 def for_images(network: Role, image_shape: Sequence[int] | None) -> Role:
     """Return a network of the same configuration for images of ``image_shape``; None: the network as it is."""
     if image_shape is None or tuple(image_shape) == network.image_shape:
@@ -151,6 +177,9 @@ def for_images(network: Role, image_shape: Sequence[int] | None) -> Role:
 class Label(nn.Module):
     """Appends a learnt vector of the label to z; with ``num_classes=0`` it returns z as it is.
 
+    A new vector has length 1 on average, as much as one coordinate of z: ACGANs with longer ones made one image for
+    each class, because G learnt to do without z.
+
     Args:
         num_classes: Number of classes.
         dim: Size of the vector.
@@ -160,6 +189,8 @@ class Label(nn.Module):
         super().__init__()
         self.num_classes, self.dim = num_classes, dim if num_classes else 0
         self.table = nn.Embedding(num_classes, dim) if num_classes else None
+        if self.table is not None:
+            nn.init.normal_(self.table.weight, std=dim**-0.5)
 
     def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Return [N, dim of z + dim].

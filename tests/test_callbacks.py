@@ -193,6 +193,12 @@ def test_diversity_is_the_mean_distance():
     assert diversity(torch.ones(4, 1, 8, 8)) == 0
 
 
+def test_of_labelled_images_only_pairs_of_one_class_count():
+    images = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0], [9.0, 9.0]])
+    assert diversity(images, torch.tensor([0, 0, 0, 1])) == pytest.approx((5 + 1 + 18**0.5) / 3)
+    assert diversity(images, torch.tensor([0, 1, 2, 3])) == 0
+
+
 def test_two_samples_are_the_least():
     with pytest.raises(ValueError, match="n must be at least 2"):
         Watch(n=1)

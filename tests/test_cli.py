@@ -22,7 +22,7 @@ import ganzoo.lightning_cli  # here, so that no child has to
 from ganzoo import __version__, runs
 from ganzoo.callbacks import writer
 from ganzoo.catalogue import configs
-from ganzoo.cli import main
+from ganzoo.cli import VERBS, main
 from ganzoo.pixels import to_uint8
 from ganzoo.runs import free_folder
 from tests.processes import in_child, on_ranks
@@ -133,7 +133,7 @@ def test_help_names_every_verb(capsys):
     for words in ([], ["--help"], ["help"]):
         assert main(words) == 0
         text = capsys.readouterr().out
-        for verb in ("fit", "test", "validate", "predict", "generate", "export", "list", "fetch"):
+        for verb in VERBS:
             assert f"\n  {verb} " in text
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"ganzoo {__version__}\n"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from ganzoo.callbacks import Animation, Checkpoints, Evaluate, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks import Animation, Checkpoints, Collapse, Evaluate, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.animation import save_gif
 from ganzoo.callbacks.evaluate import default_extractor
 from ganzoo.callbacks.labels import classes_of, cycled, labels_of
@@ -417,3 +417,12 @@ def test_the_axes_of_a_line_are_those_of_the_data():
     assert np.array_equal(*far)
     assert not np.array_equal(far[0], np.asarray(scatter(torch.zeros(30, 1), data)))
     assert np.asarray(scatter(torch.zeros(30, 1))).std() > 1
+
+
+def test_one_image_for_each_class_is_a_collapse(tmp_path):
+    """Ten different images are as diverse as the data, but not within a class."""
+    watch = Watch(every=1, warmup=1)
+    game = CGAN(Painter(), FromImage(num_classes=10), ema_decay=0.0)
+    with pytest.warns(Collapse, match="collapse: at batch 1"):
+        trainer(2, tmp_path, callbacks=[watch]).fit(game, datamodule=digits())
+    assert watch.share < 0.1

@@ -1,6 +1,7 @@
 """What every variant must do."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from ganzoo.config import build
 from tests.zoo import SHAPE, SPECIAL, digits, fast, make, optimizers, some, trainer, weights
 
 VARIANTS = sorted(SPECIAL)
+GIVEN = ("LatentEncoder", "ImageEncoder", "IcGAN")  # G is theirs to look at only
 
 
 def test_every_exported_variant_is_here():
@@ -21,8 +23,8 @@ def test_all_parameters_move_and_all_terms_are_finite(name, tmp_path):
     model = make(name, **fast())
     before = weights(model)
     trainer(8, tmp_path).fit(model, datamodule=digits())
-    still = [k for k, p in model.named_parameters() if torch.equal(p, before[k])]
-    assert not still
+    still = {k.split(".")[0] for k, p in model.named_parameters() if torch.equal(p, before[k])}
+    assert still == ({"G"} if name in GIVEN else set())
     assert {name.split("/")[0] for name in model.shown} == set(model.players())
     assert all(abs(value) < 1e3 for value in model.shown.values())
 
@@ -34,7 +36,7 @@ def test_only_the_mover_moves(name, tmp_path, monkeypatch):
 
     def move(self, turn, batch, step):
         own = {id(p) for p in turn.own}
-        others = {k: p for k, p in self.named_parameters() if id(p) not in own and "G_ema" not in k}
+        others = {k: p for k, p in self.named_parameters() if id(p) not in own and "_ema" not in k}
         before = {k: (p.detach().clone(), None if p.grad is None else p.grad.clone()) for k, p in others.items()}
         terms = original(self, turn, batch, step)
         for key, p in others.items():
@@ -42,7 +44,7 @@ def test_only_the_mover_moves(name, tmp_path, monkeypatch):
             assert torch.equal(p, value), (turn.name, key)
             assert (p.grad is None) == (grad is None), (turn.name, key)
             assert grad is None or torch.equal(p.grad, grad), (turn.name, key)
-            assert p.requires_grad
+            assert p.requires_grad == (name not in GIVEN or not key.startswith("G."))
         seen.append(turn.name)
         return terms
 
@@ -89,8 +91,7 @@ def test_the_configuration_rebuilds_the_game(name):
 def test_the_docstring_has_an_equation_and_a_source(name):
     cls = getattr(models, name)
     text = inspect.getdoc(cls)
-    assert "L_D =" in text
-    assert "L_G =" in text
+    assert re.search(r"^ {4}.*L_[A-Z]+ =", text, re.MULTILINE)
     assert "https://" in text
     added = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
     parents = inspect.signature(cls.__mro__[1].__init__).parameters

@@ -41,7 +41,7 @@ def test_a_factor_is_a_function_of_the_batch_alone():
         (Adam(lr=1.0, beta1=0.0, beta2=0.9, eps=1e-6), torch.optim.Adam, {"lr": 1.0, "betas": (0.0, 0.9), "eps": 1e-6}),
         (Adam(weight_decay=0.1), torch.optim.AdamW, {"lr": 2e-4, "betas": (0.5, 0.999), "weight_decay": 0.1}),
         (RMSprop(), torch.optim.RMSprop, {"lr": 5e-5, "alpha": 0.99, "eps": 1e-8, "momentum": 0}),
-        (RMSprop(lr=0.1, alpha=0.5, eps=1e-3), torch.optim.RMSprop, {"lr": 0.1, "alpha": 0.5, "eps": 1e-3}),
+        (RMSprop(0.1, 0.5, 0.9, 1e-3), torch.optim.RMSprop, {"lr": 0.1, "alpha": 0.5, "momentum": 0.9, "eps": 1e-3}),
         (SGD(), torch.optim.SGD, {"lr": 1e-2, "momentum": 0}),
         (SGD(lr=2.0, momentum=0.9), torch.optim.SGD, {"lr": 2.0, "momentum": 0.9}),
     ],

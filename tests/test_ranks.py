@@ -36,8 +36,12 @@ def noise_of_joint_batch(monkeypatch):
 
         return drawn
 
-    monkeypatch.setattr(torch, "randn", rows(torch.randn))
-    monkeypatch.setattr(torch, "rand", rows(torch.rand))
+    randn, rand, randint = torch.randn, torch.rand, torch.randint
+    monkeypatch.setattr(torch, "randn", rows(randn))
+    monkeypatch.setattr(torch, "rand", rows(rand))
+    monkeypatch.setattr(torch, "randn_like", lambda mean: rows(randn)(*mean.shape))
+    codes = rows(lambda n, K, dtype=None, **how: randint(K, (n,), **how))
+    monkeypatch.setattr(torch, "randint", lambda K, shape, device=None, generator=None: codes(*shape, K))
 
 
 def train(case, folder, strategy, monkeypatch, steps=11):

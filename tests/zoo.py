@@ -1,5 +1,6 @@
 """The smallest instance of every variant, on 1x8x8 images, and a Trainer that shows nothing."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 
 from ganzoo import models
 from ganzoo.data import Digits
-from ganzoo.latents import Normal, Prior
-from ganzoo.networks import Packed, WithClassifier
+from ganzoo.latents import Coded, Normal, Prior
+from ganzoo.likelihoods import GaussianLikelihood
+from ganzoo.models.gan import GAN
+from ganzoo.networks import Bottleneck, Packed, WithClassifier, WithCodes
 from ganzoo.optim import SGD, Adam, Linear, Optimizer
-from ganzoo.roles import Discriminator, Generator, Label
+from ganzoo.roles import Discriminator, Encoder, Generator, JointDiscriminator, Label
 
 SHAPE = (1, 8, 8)
 
@@ -63,13 +66,45 @@ class FromImage(Discriminator):
         return self.net(x).flatten() + (self.table(y) * self.features(x)).sum(dim=1)
 
 
+class ToLatent(Encoder):
+    def __init__(self, image_shape=SHAPE, dim=4, posterior="point", num_classes=0):
+        super().__init__(image_shape, dim, posterior, num_classes)
+        n_out = dim * (1 if posterior == "point" else 2)
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(torch.Size(image_shape).numel(), n_out))
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        shift = 0 if y is None else y[:, None] / 10
+        return self.net(x) + shift
+
+
+class OfPair(JointDiscriminator):
+    def __init__(self, image_shape: Sequence[int] = SHAPE, dim: int = 4, width: int = 16) -> None:
+        super().__init__(image_shape, dim)
+        size = torch.Size(image_shape).numel()
+        self.net = nn.Sequential(nn.Linear(size + dim, width), nn.SiLU(), nn.Linear(width, 1, bias=False))
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.net(torch.cat([x.flatten(1), z], dim=1)).flatten()
+
+
 def optimizers(accumulate: int = 1) -> dict[str, Optimizer]:
     """SGD with all that a player can do: a schedule, clipping, accumulation."""
-    schedule = Linear(stop=20)
-    return {
-        "d_optimizer": SGD(lr=0.1, schedule=schedule, clip_norm=0.5, accumulate=accumulate),
-        "g_optimizer": SGD(lr=0.1, schedule=schedule, clip_norm=0.5, accumulate=accumulate),
-    }
+    return for_d_and_g(SGD(lr=0.1, schedule=Linear(stop=20), clip_norm=0.5, accumulate=accumulate))
+
+
+def fast() -> dict[str, Optimizer]:
+    """Return optimizers that learn in few batches."""
+    return for_d_and_g(Adam(lr=5e-3, beta1=0.5))
+
+
+def for_d_and_g(how: Optimizer) -> dict[str, Optimizer]:
+    return {"d_optimizer": how, "g_optimizer": how}
+
+
+def optimizer_names(cls: type) -> set[str]:
+    """Return the arguments of a variant that say how its players step."""
+    names = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
+    return {name for name in names if name.endswith("optimizer")}
 
 
 def with_classes() -> dict[str, Any]:
@@ -95,14 +130,38 @@ SPECIAL: dict[str, Callable[[], dict[str, Any]]] = {
     "CGAN": with_classes,
     "ProjectionGAN": lambda: {**with_classes(), "n_critic": 2},
     "ACGAN": lambda: {"generator": ToImage(num_classes=10), "discriminator": WithClassifier(FromImage(), 10)},
+    "BiGAN": lambda: {"encoder": ToLatent(posterior="gaussian"), "discriminator": OfPair()},
+    "LatentRegressor": lambda: {"encoder": ToLatent()},
+    "JointLatentRegressor": lambda: {"encoder": ToLatent()},
+    "InfoGAN": lambda: {
+        "generator": ToImage(prior=Coded(Normal(dim=4), categorical=(3,), uniform=1)),
+        "discriminator": WithCodes(FromImage(), categorical=(3,), uniform=1, width=8),
+    },
+    "IBGAN": lambda: {"generator": Bottleneck(ToImage(), dim=3, width=8), "encoder": ToLatent(dim=3)},
+    "VAE": lambda: {"encoder": ToLatent(posterior="gaussian"), "likelihood": GaussianLikelihood(0.5)},
+    "BetaVAE": lambda: {"encoder": ToLatent(posterior="gaussian"), "likelihood": GaussianLikelihood(0.5)},
+    "CVAE": lambda: {
+        "generator": ToImage(num_classes=10),
+        "encoder": ToLatent(posterior="gaussian", num_classes=10),
+        "likelihood": GaussianLikelihood(0.5),
+    },
+    "LatentEncoder": lambda: {"encoder": ToLatent()},
+    "ImageEncoder": lambda: {"encoder": ToLatent()},
+    "IcGAN": lambda: {"generator": ToImage(num_classes=10), "encoder": ToLatent(dim=14)},
 }
 
 
-def make(name: str, seed: int = 0, **kwargs: Any) -> models.GAN:
+def make(name: str, seed: int = 0, **kwargs: Any) -> Any:
     """Return a variant with reproducible weights."""
     torch.manual_seed(seed)
-    networks = {"generator": ToImage(), "discriminator": FromImage()}
-    return getattr(models, name)(**{**networks, **SPECIAL[name](), **kwargs})
+    cls = getattr(models, name)
+    arguments = {"generator": ToImage(), **SPECIAL[name](), **kwargs}
+    if issubclass(cls, GAN):
+        arguments.setdefault("discriminator", FromImage())
+    if "g_optimizer" in kwargs:  # all players get it, whatever their names are
+        arguments = {key: value for key, value in arguments.items() if not key.endswith("optimizer")}
+        arguments |= {key: kwargs["g_optimizer"] for key in optimizer_names(cls)}
+    return cls(**arguments)
 
 
 def some(model: Any, n: int, seed: int = 0) -> Tensor:
@@ -110,11 +169,6 @@ def some(model: Any, n: int, seed: int = 0) -> Tensor:
     generator = model.generator if hasattr(model, "generator") else model.G
     labels = [k % generator.num_classes for k in range(n)] if generator.num_classes else None
     return model.sample(n, seed, labels)
-
-
-def fast(kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return optimizers that learn in few batches."""
-    return {key: Adam(lr=5e-3, beta1=0.5) for key in ("d_optimizer", "g_optimizer")}
 
 
 def digits(batch_size: int = 16, **kwargs: Any) -> Digits:

@@ -15,6 +15,7 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
+from ganzoo.callbacks.inferring import inferred_values
 from ganzoo.callbacks.known import CLASSIFIERS, mode_values, of_classifier
 from ganzoo.callbacks.labels import labels_of
 from ganzoo.files import cache_dir, write_atomically
@@ -39,7 +40,8 @@ class Evaluate(L.Callback):
     Where the data knows its modes (``Gaussians``, ``StackedMNIST``) these are counted too; their floor is that of the
     first ``n`` training images. A conditional generator gets labels as frequent as in the training set, a function of
     the seed alone, and is also judged class by class; whether it obeys is asked where a classifier of the data's
-    classes extracts the features (digits).
+    classes extracts the features (digits). Of a game with an encoder the reconstructions of test images are judged,
+    and of one with codes what the first tells of their classes.
 
     Args:
         n: Number of samples in ``fit`` and ``validate``.
@@ -108,6 +110,7 @@ class Evaluate(L.Callback):
         verdict: Verdict | None = None
         if trainer.is_global_zero:
             verdict = self.weigh(data_of(trainer), features, logits, None if labels is None else labels[:n])
+            verdict.values.update(inferred_values(trainer, pl_module))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
     def weigh(self, data: Any, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Verdict:
@@ -200,12 +203,17 @@ class Evaluate(L.Callback):
         for column in ("metric", "value", "floor", "meaning"):
             table.add_column(column, justify="right" if column in ("value", "floor") else "left", no_wrap=True)
         for kind, value in self.verdict.values.items():
-            table.add_row(metric_name(kind, extractor), f"{value:.4g}", f"{self.verdict.floors[kind]:.4g}", KINDS[kind])
+            table.add_row(metric_name(kind, extractor), f"{value:.4g}", self.floor_of(kind), KINDS[kind])
         Console(width=max(Console().width, 110)).print(table)
         path = Path(trainer.default_root_dir) / ("metrics.json" if stage == "test" else "validation.json")
         text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2)
         write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
         trainer_print(trainer, f"floor: {self.verdict.n_floor} real images against the others; written to {path}")
+
+    def floor_of(self, kind: str) -> str:
+        """Return the floor of a metric as it is printed; what says nothing of samples has none."""
+        assert self.verdict is not None
+        return f"{self.verdict.floors[kind]:.4g}" if kind in self.verdict.floors else "-"
 
     def record(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> dict[str, Any]:
         """Return all that one needs to know to trust the numbers."""

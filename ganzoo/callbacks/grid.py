@@ -10,16 +10,19 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
 from ganzoo.callbacks.evaluate import some_real
+from ganzoo.callbacks.inferring import COLUMNS, PAIRS, held_out, reconstructions, traversals
 from ganzoo.callbacks.labels import classes_of, labels_of
 from ganzoo.pictures import grid, save_png, scatter
 
-ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator
+ROWS = 10  # of the grid of a conditional generator
 
 
 class SampleGrid(L.Callback):
     """Draws the images of fixed seeds every few batches: a PNG in ``grids`` in the run's folder, and to the loggers.
 
-    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row.
+    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row. A
+    game with an encoder also gets ``reconstructions``, test images over G(E(x)); one with codes or an encoder
+    ``traversals``, a row for each code or latent.
 
     Args:
         every: Batches between two grids; one more is drawn at the end.
@@ -45,11 +48,24 @@ class SampleGrid(L.Callback):
     def draw(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Write the grid of this batch."""
         self._drawn = trainer.global_step
-        image = self.picture(trainer, pl_module)
-        path = Path(trainer.default_root_dir) / "grids" / f"{trainer.global_step:07d}.png"
-        save_png(image, path)
-        for logger in trainer.loggers:
-            log_picture(logger, "samples", path, trainer.global_step)
+        pictures = {"grids": self.picture(trainer, pl_module), **self.inferred(trainer, pl_module)}
+        for folder, image in pictures.items():
+            path = Path(trainer.default_root_dir) / folder / f"{trainer.global_step:07d}.png"
+            save_png(image, path)
+            for logger in trainer.loggers:
+                log_picture(logger, "samples" if folder == "grids" else folder, path, trainer.global_step)
+
+    def inferred(self, trainer: L.Trainer, pl_module: Any) -> dict[str, Image.Image]:
+        """Return the pictures of reconstructions and traversals, of a game of images that has them."""
+        model = getattr(pl_module, "published", None)
+        if model is None or len(model.generator.image_shape) != 3:
+            return {}
+        images = None if model.encoder is None else held_out(trainer, COLUMNS * PAIRS)
+        found = {
+            "reconstructions": None if images is None else reconstructions(model, images),
+            "traversals": traversals(model, self.seed),
+        }
+        return {name: image for name, image in found.items() if image is not None}
 
     def picture(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
         """Return the grid of images, or the points over as many of the data."""

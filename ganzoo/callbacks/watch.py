@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.callbacks.labels import labels_of
+from ganzoo.callbacks.labels import classes_of, labels_of
 
 
 class Collapse(UserWarning):
@@ -18,9 +18,10 @@ class Collapse(UserWarning):
 class Watch(L.Callback):
     """Keeps broken weights out of checkpoints, and warns when the generator collapses.
 
-    The diversity of a set is the mean distance between two of its members. Every few batches that of the images of
-    fixed seeds is compared with the data's; 1 means as diverse as the data. (A term that is not finite stops the
-    game itself, at the latest before the next checkpoint: see ``NonFinite``.)
+    The diversity of a set is the mean distance between two of its members; if the generator is conditional, of the
+    same class: one image for each class is a collapse too. Every few batches that of the images of fixed seeds is
+    compared with the data's; 1 means as diverse as the data. (A term that is not finite stops the game itself, at the
+    latest before the next checkpoint: see ``NonFinite``.)
 
     Args:
         every: Batches between two looks.
@@ -44,14 +45,15 @@ class Watch(L.Callback):
         """Measure the data's diversity."""
         images = some_real(trainer, self.n)
         if images is not None and len(images) > 1:
-            self._real = diversity(images / 127.5 - 1 if images.dtype == torch.uint8 else images)
+            labels = trainer.datamodule.labels("train")[: len(images)] if classes_of(pl_module) else None  # type: ignore[attr-defined]
+            self._real = diversity(images / 127.5 - 1 if images.dtype == torch.uint8 else images, labels)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         """Compare the samples' diversity with the data's."""
         if trainer.global_step % self.every or not self._real:
             return
         labels = labels_of(trainer, pl_module, range(self.seed, self.seed + self.n))
-        self.share = diversity(pl_module.sample(self.n, self.seed, labels)) / self._real
+        self.share = diversity(pl_module.sample(self.n, self.seed, labels), labels) / self._real
         for logger in trainer.loggers:
             logger.log_metrics({"watch/diversity": self.share}, step=trainer.global_step)
         low = self.share < self.low and trainer.global_step >= self.warmup
@@ -81,8 +83,13 @@ class Watch(L.Callback):
                 )
 
 
-def diversity(images: Tensor) -> float:
-    """Return the mean Euclidean distance between two different members of [N, ...]."""
+def diversity(images: Tensor, labels: Tensor | None = None) -> float:
+    """Return the mean Euclidean distance between two different members of [N, ...], if labelled of the same class.
+
+    It is 0 where no class has two members.
+    """
     flat = images.detach().float().flatten(1)
     distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
-    return float(distances.sum() / (len(flat) * (len(flat) - 1)))
+    pairs = torch.ones_like(distances) if labels is None else labels[:, None].eq(labels).to(distances)
+    pairs.fill_diagonal_(0)
+    return float((distances * pairs).sum() / pairs.sum().clamp(min=1))

@@ -28,8 +28,22 @@ KINDS = {
     "kl_uniform": "KL(classes of the samples || uniform), nats",
     "class_fd": "mean Fréchet distance within a class",
     "label_accuracy": "samples that are of the class asked for",
+    "recon_mse": "squared error of G(E(x)) per pixel, [-1, 1]",
+    "recon_psnr": "the same in dB, higher is better",
+    "recon_ssim": "structural similarity of G(E(x)) and x",
+    "recon_ratio": "|x - G(E(x))| over that of other pairs",
+    "code_accuracy": "classes told by the first code, matched",
+    "information": "L_I: what Q reads of the codes, nats",
 }
-LOWER = ("fd", "kd", "reverse_kl", "kl_uniform", "class_fd")  # a smaller value is better; of all others a larger one
+LOWER = (
+    "fd",
+    "kd",
+    "reverse_kl",
+    "kl_uniform",
+    "class_fd",
+    "recon_mse",
+    "recon_ratio",
+)  # a smaller value is better; of all others a larger one
 EXACT_KD = 20_000  # beyond this many images the kernel distance is averaged over subsets
 
 

@@ -4,11 +4,14 @@ import re
 
 from ganzoo.metrics.features import Extractor
 
+PLAIN = ("recon_mse", "recon_psnr", "recon_ssim", "recon_ratio", "code_accuracy", "information")  # of no features
 OFFICIAL = {"fd": "fid", "kd": "kid", "classifier_score": "inception_score"}
 
 
 def metric_name(kind: str, extractor: Extractor) -> str:
     """Return the name under which a value is written: ``fid`` or ``fd@mnist-lenet64.v1``.
+
+    What is measured without features has its plain name, such as ``recon_mse``.
 
     Args:
         kind: What is measured: fd, kd, classifier_score, precision, recall, density, coverage, ...; or one of
@@ -22,6 +25,8 @@ def metric_name(kind: str, extractor: Extractor) -> str:
         raise ValueError(f"a kind of metric is written in lower-case letters, digits and _, got {kind!r}")
     if kind in OFFICIAL.values():
         return _earned(kind, extractor)
+    if kind in PLAIN:
+        return kind
     if extractor.official and kind in OFFICIAL:
         return OFFICIAL[kind]
     return f"{kind}@{extractor.id}"

@@ -1,6 +1,6 @@
 """Games whose images have a class: G makes an image of a given class, D knows it or must name it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,7 +28,7 @@ class CGAN(GAN):
         objective: The scalar functions of the logit.
     """
 
-    conditional: ClassVar[bool] = True
+    conditional = True
 
     def __init__(
         self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
@@ -65,7 +65,7 @@ class ProjectionGAN(GAN):
         g_optimizer: How G steps.
     """
 
-    conditional: ClassVar[bool] = True
+    conditional = True
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class ACGAN(GAN):
         objective: The scalar functions of the logit.
     """
 
-    conditional: ClassVar[bool] = True
+    conditional = True
 
     def __init__(
         self,

@@ -1,7 +1,11 @@
 """Networks: plain modules that know nothing of training."""
 
+from ganzoo.networks.bottleneck import Bottleneck
+from ganzoo.networks.codes import WithCodes
 from ganzoo.networks.conditional import WithClassifier
 from ganzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganzoo.networks.encoders import DCGANEncoder, MLPEncoder
+from ganzoo.networks.joint import DCGANJointDiscriminator, MLPJointDiscriminator
 from ganzoo.networks.minibatch import VirtualBatchGenerator
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
@@ -9,12 +13,17 @@ from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganzoo.networks.wrappers import DiffAugment, InstanceNoise, Packed
 
 __all__ = [
+    "Bottleneck",
     "DCGANDiscriminator",
+    "DCGANEncoder",
     "DCGANGenerator",
+    "DCGANJointDiscriminator",
     "DiffAugment",
     "InstanceNoise",
     "MLPDiscriminator",
+    "MLPEncoder",
     "MLPGenerator",
+    "MLPJointDiscriminator",
     "Packed",
     "R3GANDiscriminator",
     "R3GANGenerator",
@@ -22,4 +31,5 @@ __all__ = [
     "ResNetGenerator",
     "VirtualBatchGenerator",
     "WithClassifier",
+    "WithCodes",
 ]

@@ -1,0 +1,84 @@
+"""What a game has inferred: how near reconstructions are, what codes tell, and pictures of both."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.inference import Inference
+from ganzoo.latent.traverse import code_values, dimension_values, traverse_code, traverse_dimension
+from ganzoo.metrics.codes import matched_accuracy
+from ganzoo.metrics.reconstruction import reconstruction_report
+from ganzoo.pictures import grid
+from ganzoo.pixels import to_float
+
+JUDGED = 1000  # images that are reconstructed
+COLUMNS, PAIRS = 8, 4  # of the picture of reconstructions
+WALKS, STEPS = 10, 10  # rows and columns of the picture of traversals
+
+
+def held_out(trainer: L.Trainer, n: int) -> tuple[Tensor, Tensor] | None:
+    """Return the first ``n`` test images in [-1, 1] and their labels; None if the trainer's data has none to show."""
+    data: Any = getattr(trainer, "datamodule", None)
+    if data is None or not hasattr(data, "images"):
+        return None
+    labels = data.labels("test")[:n]
+    return to_float(torch.cat(list(data.images("test", len(labels))))), labels
+
+
+def reconstructed(model: Inference, x: Tensor, y: Tensor) -> Tensor:
+    """Return G(E(x)), on the CPU; a conditional G is told the labels y unless the model names them itself."""
+    told = model.generator.num_classes and model.labeller is None
+    return model.reconstruct(x, y if told else None).float().cpu()
+
+
+def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
+    """Return how well test images are reconstructed, and what the first code tells of their classes.
+
+    Nothing for a game that has no encoder and no codes, or of points.
+    """
+    model = getattr(pl_module, "published", None)
+    images = held_out(trainer, JUDGED)
+    if model is None or images is None or images[0].ndim != 4:
+        return {}
+    x, y = images
+    found: dict[str, float] = {}
+    if model.encoder is not None:
+        report = reconstruction_report(x, reconstructed(model, x, y))
+        found |= {f"recon_{name}": value for name, value in report._asdict().items()}
+    if hasattr(pl_module, "information"):
+        found["information"] = sum(pl_module.information(JUDGED).values())
+        first = model.generator.prior.codes[0]
+        if first.kind == "categorical":
+            guessed = pl_module.codes(x)[first.name].cpu()
+            found["code_accuracy"] = matched_accuracy(guessed, y, first.size, int(y.max()) + 1).accuracy
+    return found
+
+
+def reconstructions(model: Inference, images: tuple[Tensor, Tensor]) -> Image.Image:
+    """Return rows of images, each with the row of their reconstructions below it."""
+    x, y = (part[: len(part) // COLUMNS * COLUMNS or len(part)] for part in images)
+    rows = [half.split(COLUMNS) for half in (x, reconstructed(model, x, y))]
+    return grid(torch.cat([half for pair in zip(*rows, strict=True) for half in pair]), columns=min(COLUMNS, len(x)))
+
+
+def traversals(model: Inference, seed: int) -> Image.Image | None:
+    """Return a walk per row through each code, or without codes through the first latents if there is an encoder.
+
+    All rows start from the latent of ``seed``, and of a conditional G show class 0. None: nothing to walk through.
+    """
+    prior = model.generator.prior
+    z = model.latents(1, seed)
+    if prior.codes:
+        walks = [traverse_code(z, code, code_values(code, STEPS)) for code in prior.codes]
+    elif model.encoder is not None:
+        values = dimension_values(prior, STEPS)
+        walks = [traverse_dimension(z, k, values) for k in range(min(prior.dim, WALKS))]
+    else:
+        return None
+    rows = [model.decode(walk[0], 0 if model.generator.num_classes else None).float().cpu() for walk in walks]
+    columns = max(len(row) for row in rows)
+    black = [torch.full((columns - len(row), *row.shape[1:]), -1.0) for row in rows]
+    return grid(torch.cat([part for pair in zip(rows, black, strict=True) for part in pair]), columns=columns)

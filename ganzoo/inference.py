@@ -1,0 +1,78 @@
+"""What a trained model is good for: images of seeds, latents of images, and the way between them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ganzoo.roles import Encoder, Generator, decode, encode, sample_seeds, seed_range
+
+Labels = Sequence[int] | Tensor | int | None
+
+
+class Inference:
+    """A generator, maybe an encoder that inverts it, and maybe one that names the class of an image.
+
+    Args:
+        generator: G, in evaluation mode.
+        encoder: E: images -> latents.
+        labeller: E_y: images -> logits of the classes that G is conditioned on.
+    """
+
+    def __init__(self, generator: Generator, encoder: Encoder | None = None, labeller: Encoder | None = None) -> None:
+        self.generator, self.encoder, self.labeller = generator, encoder, labeller
+
+    def sample(self, n: int, seed: int = 0, labels: Labels = None) -> Tensor:
+        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1].
+
+        Seed i is the same image alone, in a range and on any batch size.
+        """
+        return sample_seeds(self.generator, seed_range(n, seed), labels)
+
+    def latents(self, n: int, seed: int = 0) -> Tensor:
+        """Return the latents z of seeds ``seed`` to ``seed + n - 1``, [n, dim]."""
+        return self.generator.prior.seeded(seed_range(n, seed))
+
+    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return the latents z, [N, dim], of images x in [-1, 1].
+
+        Args:
+            x: Images.
+            labels: For a conditional E; None: as the labeller says.
+
+        Raises:
+            ValueError: there is no encoder, or x or the labels are not what it takes.
+        """
+        if self.encoder is None:
+            raise ValueError("this model has no encoder: use one of BiGAN, LatentRegressor, VAE or IcGAN")
+        if labels is None and self.encoder.num_classes and self.labeller is not None:
+            labels = self.classify(x)
+        return encode(self.encoder, x, labels)
+
+    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
+        """Return the images of latents z, [N, C, H, W] in [-1, 1]."""
+        return decode(self.generator, z, labels)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return the classes, int64 [N], of images x in [-1, 1].
+
+        Raises:
+            ValueError: there is no labeller, or x is not what it takes.
+        """
+        if self.labeller is None:
+            raise ValueError("this model names no classes: use IcGAN")
+        return encode(self.labeller, x).argmax(dim=1)
+
+    def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return G(E(x)), [N, C, H, W] in [-1, 1]; labels are for G, and for a conditional E."""
+        if labels is None and self.generator.num_classes and self.labeller is not None:
+            labels = self.classify(x)
+        told = self.encoder is not None and self.encoder.num_classes
+        return self.decode(self.encode(x, labels if told else None), labels)
+
+    def to(self, device: torch.device | str) -> "Inference":
+        """Move the networks to ``device`` and return itself."""
+        for network in (self.generator, self.encoder, self.labeller):
+            if network is not None:
+                network.to(device)
+        return self

@@ -1,0 +1,1 @@
+"""Walking, adding and editing latents: functions of any generator."""

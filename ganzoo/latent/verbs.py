@@ -1,0 +1,338 @@
+"""What ``ganzoo interpolate``, ``traverse``, ``arithmetic`` and ``edit`` do with a model that is loaded.
+
+Each writes pictures and the latents behind them to a folder, and returns a line to print.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.transforms.v2.functional import pil_to_tensor
+from tqdm import tqdm
+
+from ganzoo.files import write_atomically
+from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
+from ganzoo.latent.files import load_latents, save_latents
+from ganzoo.latent.interpolate import path
+from ganzoo.latent.traverse import (
+    Carrier,
+    Directions,
+    code_values,
+    dimension_values,
+    jacobian_directions,
+    principal_directions,
+    traverse_code,
+    traverse_dimension,
+    traverse_direction,
+)
+from ganzoo.pictures import grid, save_png
+from ganzoo.pixels import to_float
+from ganzoo.roles import check_labels
+
+Labels = Sequence[int] | None
+Method = Literal["jacobian", "pca"]
+DRAWS = {"jacobian": 64, "pca": 4096}  # latents that directions are found with
+N_DIRECTIONS = 5
+AT_ONCE = 256  # latents decoded between two steps of the progress bar
+
+
+class Model(Carrier, Protocol):
+    """A loaded model: see ``ganzoo.hub.Pretrained``."""
+
+    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
+        """Return the latents of images."""
+        ...
+
+    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
+        """Return the images of latents."""
+        ...
+
+
+# -- where latents come from
+
+
+def of_seeds(model: Model, seeds: Sequence[int]) -> Tensor:
+    """Return the latents of seeds, [len(seeds), dim]: those of ``ganzoo generate``."""
+    return model.generator.prior.seeded(list(seeds))
+
+
+def of_images(model: Model, files: Sequence[str | Path], labels: Labels = None) -> Tensor:
+    """Return the latents of picture files by the model's encoder, [len(files), dim].
+
+    Raises:
+        ValueError: there is no encoder, or a file is no picture.
+    """
+    return model.encode(read_images(files, model.generator.image_shape), labels).cpu()
+
+
+def of_term(model: Model, text: str) -> Tensor:
+    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3.
+
+    Raises:
+        ValueError: none of the three, a file that does not fit the model, or no latent of that class.
+        FileNotFoundError: there is no such file.
+    """
+    file, _, label = text.partition(".npz:")
+    if not label and not text.endswith(".npz"):
+        return of_seeds(model, read_seeds(text))
+    z, extra = load_latents(f"{file}.npz" if label else text, model.generator.prior.dim)
+    if not label:
+        return z
+    y = extra.get("y")
+    if y is None or y.shape != z.shape[:1]:
+        raise ValueError(f"{file}.npz holds no labels y, one for each of its {len(z)} latents")
+    chosen = z[torch.from_numpy(y.astype(str) == label)]
+    if not len(chosen):
+        raise ValueError(f"{file}.npz holds no latent of class {label!r}")
+    return chosen
+
+
+def of_direction(model: Model, text: str) -> Tensor:
+    """Return the one direction, [dim], of FILE.npz, or of FILE.npz:2, number 2 of what ``traverse`` found.
+
+    Raises:
+        ValueError: the file does not fit the model, or holds several directions.
+        FileNotFoundError: there is no such file.
+    """
+    q = of_term(model, text)
+    if len(q) != 1:
+        raise ValueError(f"{text} holds {len(q)} directions: choose one by its number, as in FILE.npz:2")
+    return q[0]
+
+
+def read_seeds(text: str) -> list[int]:
+    """Read ``5``, ``0,5,9`` or ``0,5-9``.
+
+    Raises:
+        ValueError: none of them.
+    """
+    seeds: list[int] = []
+    for word in text.split(","):
+        first, dash, last = word.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
+            raise ValueError(f"expected seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz, got {text!r}")
+        seeds += range(int(first), int(last or first) + 1)
+    return seeds
+
+
+def read_strengths(text: str) -> list[float]:
+    """Read ``-2,0,2``, or first:last:n such as ``-3:3:7``.
+
+    Raises:
+        ValueError: neither.
+    """
+    try:
+        if ":" not in text:
+            return [float(word) for word in text.split(",")]
+        first, last, n = text.split(":")
+        values: list[float] = torch.linspace(float(first), float(last), int(n), dtype=torch.float64).tolist()
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"expected strengths such as -2,0,2 or first:last:n such as -3:3:7, got {text!r}") from error
+    return values
+
+
+def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
+    """Read pictures as [N, C, H, W] in [-1, 1]: turned as the camera was held, cut to the middle, resized.
+
+    Raises:
+        ValueError: a file is no picture, or the model's images are not grey or colour.
+    """
+    if len(image_shape) != 3 or image_shape[0] not in (1, 3):
+        raise ValueError(f"pictures have 1 or 3 channels, the model's images have the shape {tuple(image_shape)}")
+    c, h, w = image_shape
+    images = []
+    for file in files:
+        try:
+            with Image.open(file) as opened:
+                upright = ImageOps.exif_transpose(opened).convert("L" if c == 1 else "RGB")
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"cannot read {file} as a picture: {error}") from error
+        images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
+    return to_float(torch.stack(images))
+
+
+# -- the verbs
+
+
+def interpolate(
+    model: Model, z: Tensor, out: str | Path, steps: int = 16, loop: bool = False, fps: int = 16, labels: Labels = None
+) -> str:
+    """Write the way through latents: a GIF, a strip with one row per pair, and the latents.
+
+    Args:
+        model: Loaded.
+        z: Latents to pass through, [K, dim].
+        out: Folder.
+        steps: Steps from one to the next.
+        loop: Whether to return to the first.
+        fps: Frames per second of the GIF.
+        labels: One class for all; only for a conditional model.
+
+    Raises:
+        ValueError: fewer than two latents, no step, labels that are wrong, or a model of no pictures.
+    """
+    way = path(z, steps, model.generator.prior, loop)
+    images = _decoded(model, way, labels)
+    strip = grid(images, columns=steps)
+    save_gif(images, Path(out) / "interpolation.gif", fps)
+    save_png(strip, Path(out) / "interpolation.png")
+    _save(Path(out) / "latents.npz", model, way, labels)
+    return f"{len(way)} frames through {len(z)} latents in {Path(out) / 'interpolation.gif'}"
+
+
+def traverse(
+    model: Model,
+    z: Tensor,
+    out: str | Path,
+    code: str | None = None,
+    dims: Sequence[int] = (),
+    directions: Method | None = None,
+    n: int = 8,
+    labels: Labels = None,
+) -> str:
+    """Write a sheet for each walk: a row for each latent, a column for each value.
+
+    Args:
+        model: Loaded.
+        z: Latents to walk from, [N, dim].
+        out: Folder.
+        code: Name of a code of the prior.
+        dims: Dimensions of z.
+        directions: Find the directions along which images change most, by "jacobian" or "pca". Without code, dims
+            and directions: all codes, or "jacobian" where there are none.
+        n: Values of a walk, except of a categorical code, which has its classes.
+        labels: One class for all, or one per latent; only for a conditional model.
+
+    Raises:
+        ValueError: there is no such code or dimension, or labels are wrong.
+    """
+    prior, folder = model.generator.prior, Path(out)
+    codes = {c.name: c for c in prior.codes}
+    chosen = [code] if code else [] if dims or directions else list(codes)
+    if code and code not in codes:
+        raise ValueError(f"this model's prior has no code {code!r}: it has {', '.join(codes) or 'none'}")
+    sheets = {name: traverse_code(z, codes[name], code_values(codes[name], n)) for name in chosen}
+    sheets |= {f"dim{i}": traverse_dimension(z, i, dimension_values(prior, i, n)) for i in dims}
+    method = directions or ("jacobian" if not sheets else None)
+    found = None
+    if method:
+        found = _directions(model, method, labels)
+        strengths = torch.tensor(dimension_values(prior, n=n))
+        names = [f"{method}{i}" for i in range(len(found.vectors))]
+        sheets |= {name: traverse_direction(z, v, strengths) for name, v in zip(names, found.vectors, strict=True)}
+    pictures = {name: _sheet(model, sheet, labels, name) for name, sheet in sheets.items()}
+    for name, picture in pictures.items():
+        save_png(picture, folder / f"{name}.png")
+    if found:
+        numbers = torch.arange(len(found.vectors))
+        save_latents(folder / "directions.npz", found.vectors, eigenvalues=found.values, y=numbers)
+    _save(folder / "latents.npz", model, z, labels)
+    return f"{', '.join(sheets)}: {len(z)} rows each in {folder}"
+
+
+def add(model: Model, plus: Sequence[Tensor], minus: Sequence[Tensor], out: str | Path, labels: Labels = None) -> str:
+    """Write Σ mean(plus) - Σ mean(minus): the result in the middle of eight others around it, and the terms.
+
+    Args:
+        model: Loaded.
+        plus: Latents of the exemplars of each positive term, [n, dim].
+        minus: Of each negative term.
+        out: Folder.
+        labels: One class for all; only for a conditional model.
+
+    Raises:
+        ValueError: no positive term, a term that is empty or of another size, or labels that are wrong.
+    """
+    z = arithmetic(plus, minus)
+    near = around(z)
+    square = torch.cat([near[:4], z[None], near[4:]])
+    terms = torch.cat([torch.stack([term.mean(dim=0) for term in (*plus, *minus)]), z[None]])
+    folder = Path(out)
+    images, means = _decoded(model, square, labels), _decoded(model, terms, labels)
+    save_png(grid(images, columns=3), folder / "arithmetic.png")
+    save_png(grid(means, columns=len(terms)), folder / "terms.png")
+    _save(folder / "latents.npz", model, z[None], labels)
+    fewest = min(len(term) for term in (*plus, *minus))
+    advice = f"; a term has only {fewest}: take {ADVISED} exemplars or more" if fewest < ADVISED else ""
+    return f"{len(plus)} terms less {len(minus)} in {folder / 'arithmetic.png'}{advice}"
+
+
+def edit(
+    model: Model, z: Tensor, direction: Tensor, strengths: Sequence[float], out: str | Path, labels: Labels = None
+) -> str:
+    """Write z + α q: a row for each latent, a column for each strength α; the edited latents; and q.
+
+    Args:
+        model: Loaded.
+        z: Latents, [N, dim].
+        direction: q, [dim].
+        strengths: The α.
+        out: Folder.
+        labels: One class for all, or one per latent; only for a conditional model.
+
+    Raises:
+        ValueError: the direction has another size than z, there are no strengths, or labels are wrong.
+    """
+    walk, folder = traverse_direction(z, direction, strengths), Path(out)
+    save_png(_sheet(model, walk, labels, "editing"), folder / "edit.png")
+    _save(folder / "latents.npz", model, walk.flatten(0, 1), _each(model, walk, labels))
+    save_latents(folder / "direction.npz", direction[None])
+    return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
+
+
+def save_gif(images: Tensor, file: str | Path, fps: int = 16) -> Path:
+    """Write images [N, C, H, W] in [-1, 1] as one GIF that repeats for ever, whole or not at all.
+
+    Raises:
+        ValueError: ``fps`` is not from 1 to 50.
+    """
+    if not 1 <= fps <= 50:
+        raise ValueError(f"fps must be from 1 to 50, as GIF counts in hundredths of a second, got {fps}")
+    frames = [grid(image[None], columns=1, gap=0, cell=256) for image in images]
+    first, *rest = [frame if frame.mode == "L" else frame.quantize() for frame in frames]
+    duration = round(1000 / fps)
+
+    def write(temporary: Path) -> None:
+        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
+
+    write_atomically(Path(file), write)
+    return Path(file)
+
+
+def _directions(model: Model, method: Method, labels: Labels) -> Directions:
+    """Return the strongest directions, found at the first draws from the prior; of a conditional G of one class."""
+    z = of_seeds(model, range(DRAWS[method]))
+    own = labels[:1] if labels else None
+    k = min(N_DIRECTIONS, z.shape[1])
+    if method == "jacobian":
+        return jacobian_directions(model, z, k, own)
+    return principal_directions(z, _decoded(model, z, own).float(), k)
+
+
+def _sheet(model: Model, walk: Tensor, labels: Labels, name: str) -> Image.Image:
+    """Return the pictures of a walk [N, V, dim], a row for each latent."""
+    return grid(_decoded(model, walk.flatten(0, 1), _each(model, walk, labels), name), columns=walk.shape[1])
+
+
+def _each(model: Model, walk: Tensor, labels: Labels) -> list[int] | None:
+    """Return labels of all latents of a walk [N, V, dim] that belong to its rows."""
+    y = check_labels(labels, len(walk), model.generator.num_classes)
+    return None if y is None else y.repeat_interleave(walk.shape[1]).tolist()
+
+
+def _decoded(model: Model, z: Tensor, labels: Labels, name: str = "decoding") -> Tensor:
+    """Return the images of latents, on the CPU."""
+    y = check_labels(labels, len(z), model.generator.num_classes)
+    parts = []
+    for start in tqdm(range(0, len(z), AT_ONCE), desc=name, unit="batch", leave=False, disable=None):
+        own = None if y is None else y[start : start + AT_ONCE].tolist()
+        parts.append(model.decode(z[start : start + AT_ONCE], own).cpu())
+    return torch.cat(parts)
+
+
+def _save(file: Path, model: Model, z: Tensor, labels: Labels) -> None:
+    y = check_labels(labels, len(z), model.generator.num_classes)
+    save_latents(file, z, **({} if y is None else {"y": y}))

@@ -1,0 +1,189 @@
+"""A game in which an image must tell some of the columns of its z."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.game import Terms
+from ganzoo.latents import Code
+from ganzoo.models.gan import GAN
+from ganzoo.objectives import NonSaturating, Objective
+from ganzoo.optim import Adam, Optimizer
+from ganzoo.roles import ENCODED, Discriminator, Generator, decode, seed_range
+
+VARIANCE = {"uniform": 1 / 3, "normal": 1.0}  # of a continuous code
+
+
+class InfoGAN(GAN):
+    """GAN whose G keeps as much as it can of the codes c, which Q reads back from the image.
+
+        min_{G,Q} max_D  V(D, G) - λ L_I(G, Q)
+        L_I = E_{c, x = G(z, c)}[log Q(c|x)] + H(c)  <=  I(c; G(z, c))
+        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z, c)))] - λ_Q L_I
+        L_G = -E_z[log D(G(z, c))] - λ L_I
+
+    z and c are the columns of the prior, ``Coded``. Q is a second network on D's features and moves with D, as in the
+    released code (https://github.com/openai/InfoGAN), so that L_I shapes the features too. No real image enters L_I.
+
+    L_I is the sum over the codes, in nats. Of a categorical code it is at most H(c) = log K: log 10 = 2.3026.
+    A uniform code is scored as in the released code, with Q = N(μ(x), 1), and its H(c) is the cross-entropy to
+    N(0, 1), log(2π)/2 + 1/6 = 1.0856, in place of log 2:
+
+        L_I = 1/6 - E[(c - μ(x))²] / 2  <=  1/6,
+
+    0 if Q knows nothing of c. It is larger by 0.3925 than the lower bound of I(c; x) that this Q gives.
+
+    With ``info_weight`` 0 the game is a plain GAN with an auxiliary Q: G is not asked for information, Q is trained
+    all the same, and -L_I is still logged as D's term ``info``.
+
+    Chen et al., "InfoGAN: Interpretable Representation Learning by Information Maximizing Generative Adversarial
+    Nets", 2016. https://arxiv.org/abs/1606.03657
+
+    Args:
+        generator: G, whose prior has codes: ``Coded``.
+        discriminator: D with Q, ``WithCodes(D)``, for the codes of the prior.
+        info_weight: λ.
+        q_weight: λ_Q; the paper's is λ.
+        objective: The scalar functions of the logit.
+        d_optimizer: How D and Q step.
+        g_optimizer: How G steps.
+
+    Raises:
+        ValueError: the prior has no codes, D does not guess them, or a weight is negative.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        info_weight: float = 1.0,
+        q_weight: float = 1.0,
+        objective: Objective = NonSaturating(),
+        d_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
+        g_optimizer: Optimizer = Adam(lr=1e-3, beta1=0.5),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=objective,
+            d_optimizer=d_optimizer,
+            g_optimizer=g_optimizer,
+            **kwargs,
+        )
+        check_codes(generator, discriminator)
+        if info_weight < 0 or q_weight < 0:
+            raise ValueError(
+                f"info_weight and q_weight must not be negative, got info_weight={info_weight}, q_weight={q_weight}"
+            )
+        self.info_weight, self.q_weight = info_weight, q_weight
+
+    def d_loss(self, batch: Any) -> Terms:
+        """L_D: ``adv`` and ``info``."""
+        x, _ = batch
+        z = self.prior(len(x))
+        fake, numbers = self.both(self.G(z))
+        return {"adv": self.objective.d(self.D(x), fake), "info": -self.q_weight * self.bound(z, numbers)}
+
+    def g_loss(self, batch: Any) -> Terms:
+        """L_G: ``adv`` and ``info``."""
+        x, _ = batch
+        z = self.prior(len(x))
+        fake, numbers = self.both(self.G(z))
+        return {"adv": self.objective.g(fake), "info": -self.info_weight * self.bound(z, numbers)}
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return D's logits [N] and Q's numbers of all codes [N, n] from one pass."""
+        D: Any = self.D
+        logits, numbers = D.both(x)
+        return logits, numbers
+
+    def bound(self, z: Tensor, numbers: Tensor) -> Tensor:
+        """Return L_I of latents z [N, dim] and Q's numbers [N, n] of their images."""
+        return torch.stack(list(bounds(self.G.prior.codes, z, numbers).values())).sum()
+
+    @torch.no_grad()
+    def guess(self, x: Tensor) -> Tensor:
+        """Return Q's numbers of all codes, [N, n], of images x in [-1, 1], in evaluation mode.
+
+        Raises:
+            ValueError: the images have another shape than G's.
+        """
+        if tuple(x.shape[1:]) != self.G.image_shape:
+            raise ValueError(f"expected images {['N', *self.G.image_shape]}, got {list(x.shape)}".replace("'", ""))
+        like = next(self.D.parameters())
+        mode = self.D.training
+        self.D.eval()
+        numbers = torch.cat([self.both(part.to(like))[1] for part in x.split(ENCODED)])
+        self.D.train(mode)
+        return numbers
+
+    def information(self, n: int, seed: int = 0) -> dict[str, float]:
+        """Return L_I of every code, in nats, of the images of ``n`` seeds from ``seed`` on, from G's average."""
+        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
+        numbers = self.guess(decode(self.G_ema, z))
+        return {name: value.item() for name, value in bounds(self.G.prior.codes, z.to(numbers), numbers).items()}
+
+    def codes(self, x: Tensor) -> dict[str, Tensor]:
+        """Return what Q reads in images x: a categorical code's most probable value, int64 [N], or a mean μ, [N]."""
+        numbers, found = self.guess(x), {}
+        for code in self.G.prior.codes:
+            mine = numbers[:, columns(code, self.G.prior.codes)]
+            found[code.name] = mine.argmax(dim=1) if code.kind == "categorical" else mine[:, 0]
+        return found
+
+
+def bounds(codes: Sequence[Code], z: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    """Return E[log Q(c|x)] + H(c) of every code c, in nats.
+
+    Args:
+        codes: The codes of the prior.
+        z: Latents [N, dim].
+        numbers: What Q says of their images: the columns of all codes, without those of the noise, [N, n].
+    """
+    found = {}
+    for code in codes:
+        c, q = z[:, code.start : code.start + code.size], numbers[:, columns(code, codes)]
+        if code.kind == "categorical":
+            gain = (c * q.log_softmax(dim=1)).sum(dim=1) + math.log(code.size)
+        else:  # N(q, 1), scored against N(0, 1)
+            gain = (VARIANCE[code.kind] - (c - q).square().sum(dim=1)) / 2
+        found[code.name] = gain.mean()
+    return found
+
+
+def columns(code: Code, codes: Sequence[Code]) -> slice:
+    """Return where a code stands among Q's numbers."""
+    start = code.start - codes[0].start
+    return slice(start, start + code.size)
+
+
+def check_codes(generator: Generator, discriminator: Discriminator) -> None:
+    """Check that Q guesses the codes that G is given.
+
+    Raises:
+        ValueError: the prior has no codes, or D guesses none or others.
+    """
+    codes = generator.prior.codes
+    if not codes:
+        raise ValueError(
+            "InfoGAN's generator needs a prior with codes, such as Coded(categorical=[10], uniform=2),"
+            f" got {type(generator.prior).__name__}"
+        )
+    categorical = [code.size for code in codes if code.kind == "categorical"]
+    expected = f"categorical={categorical}, uniform={len(codes) - len(categorical)}"
+    guessing: list[Any] = [network for network in discriminator.modules() if hasattr(network, "categorical")]
+    if not guessing:
+        raise ValueError(
+            f"InfoGAN's discriminator must also guess the codes: wrap it as WithCodes(discriminator, {expected}),"
+            f" got {type(discriminator).__name__}"
+        )
+    guessed = f"categorical={list(guessing[0].categorical)}, uniform={guessing[0].uniform}"
+    if guessed != expected:
+        raise ValueError(
+            f"InfoGAN's discriminator guesses the codes {guessed}, its generator's prior has {expected}:"
+            " give both the same"
+        )
