@@ -23,6 +23,9 @@ from ganzoo import __version__, runs
 from ganzoo.callbacks import writer
 from ganzoo.catalogue import configs
 from ganzoo.cli import VERBS, main
+from ganzoo.hub import publish
+from ganzoo.models import LatentEncoder
+from ganzoo.networks import DCGANEncoder, DCGANGenerator
 from ganzoo.pixels import to_uint8
 from ganzoo.runs import free_folder
 from tests.processes import in_child, on_ranks
@@ -280,11 +283,28 @@ IMAGES = [
 
 @pytest.mark.parametrize("data", ["data/digits", "data/digits28"])
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_goes_with_every_shape(model, data, cli):
-    made = instantiated(cli, "--config", model, "--config", data)
+def test_every_model_goes_with_every_shape(model, data, cli, tmp_path):
     shape = {"data/digits": (1, 8, 8), "data/digits28": (1, 28, 28)}[data]
-    assert made.datamodule.image_shape == made.model.G.image_shape == made.model.D.image_shape == shape
+    path = published_generator(model, shape, tmp_path)
+    made = instantiated(cli, "--config", model, "--config", data, *path)
+    networks = [getattr(made.model, name) for name in ("G", "D", "E", "E_y", "Q") if hasattr(made.model, name)]
+    assert {network.image_shape for network in (made.datamodule, *networks)} == {shape}
     assert some(made.model, 1).shape == (1, *shape)
+
+
+def published_generator(model, shape, folder):
+    """The argument that games over a trained generator need."""
+    classes = {"models/icgan": 10, "models/latentencoder": 0, "models/imageencoder": 0}
+    if model not in classes:
+        return []
+    G = DCGANGenerator(shape, width=4, num_classes=classes[model])
+    publish(LatentEncoder(G, DCGANEncoder(shape, width=4)), folder / "given", {"data": None})
+    return ["--model.generator.path", str(folder / "given")]
+
+
+def test_a_game_over_a_trained_generator_asks_for_it(cli):
+    with pytest.raises(ValueError, match=r"missing --model\.generator\.path: a checkpoint, or a folder"):
+        instantiated(cli, "--config", "models/icgan")
 
 
 @pytest.mark.parametrize("data", IMAGES)

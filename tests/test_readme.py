@@ -18,7 +18,9 @@ COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 def test_the_table_lists_every_variant():
     rows = re.findall(
-        r"^\| (\w+) \| .*https://arxiv.org/abs/.*\(ganzoo/models/\w+\.py\) \|$", README, flags=re.MULTILINE
+        r"^\| (\w+) \| .*https://.*\(ganzoo/models/\w+\.py\), \[yaml\]\(configs/models/\w+\.yaml\) \|$",
+        README,
+        flags=re.MULTILINE,
     )
     assert sorted(rows) == sorted(models.__all__)
     assert all((ROOT / "configs" / "models" / f"{name.lower()}.yaml").is_file() for name in rows)

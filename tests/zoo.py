@@ -160,7 +160,7 @@ def make(name: str, seed: int = 0, **kwargs: Any) -> Any:
         arguments.setdefault("discriminator", FromImage())
     if "g_optimizer" in kwargs:  # all players get it, whatever their names are
         arguments = {key: value for key, value in arguments.items() if not key.endswith("optimizer")}
-        arguments |= {key: kwargs["g_optimizer"] for key in optimizer_names(cls)}
+        arguments |= {key: kwargs.get(key, kwargs["g_optimizer"]) for key in optimizer_names(cls)}
     return cls(**arguments)
 
 
