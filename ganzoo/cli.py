@@ -111,7 +111,10 @@ def options(argv: list[str]) -> list[tuple[str, str]]:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line with the nearest option."""
+    """argparse that takes no abbreviations, and whose errors are one line with the nearest option."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise the message with a suggestion."""

@@ -46,10 +46,31 @@ class Kill(L.Callback):
             self.die()
 
 
-MODELS = {
-    "two players": ["--model", "NSGAN"],
-    "n_critic 5": ["--model", "WGANGP", "--model.n_critic", "5"],
+GD = ["--model.generator", "tests.zoo.ToImage", "--model.discriminator", "tests.zoo.FromImage"]
+GD += ["--model.generator.norm", "true", "--model.discriminator.dropout", "0.2"]
+E = [
+    "--model.generator",
+    "tests.zoo.ToImage",
+    "--model.generator.norm",
+    "true",
+    "--model.encoder",
+    "tests.zoo.ToLatent",
+]
+E += ["--model.encoder.posterior", "gaussian"]
+TRUNK = "{class_path: tests.zoo.FromImage, init_args: {dropout: 0.2}}"
+MODELS = {  # words, and the optimizers
+    "two players": (["--model", "NSGAN", *GD], ["d_optimizer", "g_optimizer"]),
+    "n_critic 5": (["--model", "WGANGP", "--model.n_critic", "5", *GD], ["d_optimizer", "g_optimizer"]),
 }
+INFERRING = {
+    "one player": (["--model", "VAE", *E, "--model.likelihood", "GaussianLikelihood", "--model.likelihood.std", "0.5"],
+                   ["optimizer"]),
+    "G with E": (["--model", "BiGAN", *E, "--model.discriminator", "tests.zoo.OfPair"], ["d_optimizer", "g_optimizer"]),
+    "shared trunk": (["--model", "InfoGAN", "--model.generator", "tests.zoo.ToImage",
+                      "--model.generator.prior", "{class_path: ganzoo.latents.Coded, init_args: {categorical: [3]}}",
+                      "--model.discriminator", "WithCodes", "--model.discriminator.categorical", "[3]",
+                      "--model.discriminator.discriminator", TRUNK], ["d_optimizer", "g_optimizer"]),
+}  # fmt: skip
 DATA = {
     "memory": ["--data", "Digits", "--data.batch_size", "160"],
     "workers": ["--data", "ImageFolder", "--data.size", "8", "--data.channels", "1", "--data.batch_size", "20",
@@ -65,17 +86,10 @@ POINTS = {
 
 def arguments(model, data, run):
     schedule = "{class_path: ganzoo.optim.Linear, init_args: {stop: 30}}"
-    words = [
-        "fit",
-        *MODELS[model],
-        "--model.generator",
-        "tests.zoo.ToImage",
-        "--model.discriminator",
-        "tests.zoo.FromImage",
-    ]
-    words += ["--model.generator.norm", "true", "--model.discriminator.dropout", "0.2", "--model.ema_decay", "0.9"]
-    for player in "dg":
-        words += [f"--model.{player}_optimizer", "ganzoo.optim.Adam", f"--model.{player}_optimizer.schedule", schedule]
+    game, optimizers = {**MODELS, **INFERRING}[model]
+    words = ["fit", *game, "--model.ema_decay", "0.9"]
+    for name in optimizers:
+        words += [f"--model.{name}", "ganzoo.optim.Adam", f"--model.{name}.schedule", schedule]
     words += [*DATA[data], "--trainer.max_steps", str(STEPS), "--trainer.val_check_interval", str(JUDGED)]
     words += ["--checkpoint.every", str(EVERY), "--evaluate.n", "80", "--grid.every", "0", "--watch.every", "5"]
     return [*words, "--run", str(run), "--trainer.logger", "false", "--trainer.accelerator", "cpu"]
@@ -145,7 +159,16 @@ def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_
     if data == "workers":
         root = tmp_path_factory_root(request)
         pictures = ["--data.root", str(root)]
+    killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures)
 
+
+@pytest.mark.parametrize(("point", "ranks"), [("mid-epoch", 1), ("mid-epoch", 2), ("in validation", 1)])
+@pytest.mark.parametrize("model", INFERRING)
+def test_games_that_infer_are_resumed_too(model, point, ranks, tmp_path, whole):
+    killed_and_resumed(model, "memory", point, ranks, tmp_path, whole, [])
+
+
+def killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures):
     def words_of(run):
         return [*arguments(model, data, run), *pictures]
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.latent.traverse import Carrier, network_of, traverse_direction
+from ganzoo.inference import Inference
+from ganzoo.latent.traverse import network_of, traverse_direction
 from ganzoo.roles import Generator, decode
 
 
@@ -66,7 +67,7 @@ def attribute_direction(z: Tensor, labels: Tensor, positive: int = 1, negative: 
 @torch.no_grad()
 def rescore(
     classifier: Callable[[Tensor], Tensor],
-    model: Generator | Carrier,
+    model: Generator | Inference,
     z: Tensor,
     direction: Tensor,
     strengths: Sequence[float],

@@ -2,26 +2,18 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.func import jvp
 from tqdm import tqdm
 
+from ganzoo.inference import Inference, Labels
 from ganzoo.latents import Code, Coded, Prior, Uniform
 from ganzoo.roles import Generator, check_labels
 
 HELD = 2**26  # numbers of Jacobians held at once: 256 MiB of float32
-
-
-class Carrier(Protocol):
-    """What has a generator, such as a model that ``ganzoo.load`` returns."""
-
-    @property
-    def generator(self) -> Generator:
-        """G."""
-        ...
 
 
 class Directions(NamedTuple):
@@ -36,7 +28,7 @@ class Directions(NamedTuple):
     values: Tensor
 
 
-def network_of(model: Generator | Carrier) -> Generator:
+def network_of(model: Generator | Inference) -> Generator:
     """Return G itself."""
     return model if isinstance(model, Generator) else model.generator
 
@@ -122,9 +114,7 @@ def dimension_values(prior: Prior, dimension: int = 0, n: int = 8) -> list[float
 
 
 @torch.no_grad()
-def jacobian_directions(
-    model: Generator | Carrier, z: Tensor, k: int, labels: Sequence[int] | Tensor | int | None = None
-) -> Directions:
+def jacobian_directions(model: Generator | Inference, z: Tensor, k: int, labels: Labels = None) -> Directions:
     """Return the directions in which the images of z change most: the eigenvectors of E[J'J].
 
         |G(z + ε q) - G(z)|² ≈ ε² q' J'J q,    J = ∂G/∂z

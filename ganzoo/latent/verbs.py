@@ -5,7 +5,7 @@ Each writes pictures and the latents behind them to a folder, and returns a line
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from PIL import Image, ImageOps
@@ -14,11 +14,11 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
 from ganzoo.files import write_atomically
+from ganzoo.inference import Inference
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
 from ganzoo.latent.files import load_latents, save_latents
 from ganzoo.latent.interpolate import path
 from ganzoo.latent.traverse import (
-    Carrier,
     Directions,
     code_values,
     dimension_values,
@@ -39,27 +39,15 @@ N_DIRECTIONS = 5
 AT_ONCE = 256  # latents decoded between two steps of the progress bar
 
 
-class Model(Carrier, Protocol):
-    """A loaded model: see ``ganzoo.hub.Pretrained``."""
-
-    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return the latents of images."""
-        ...
-
-    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
-        """Return the images of latents."""
-        ...
-
-
 # -- where latents come from
 
 
-def of_seeds(model: Model, seeds: Sequence[int]) -> Tensor:
+def of_seeds(model: Inference, seeds: Sequence[int]) -> Tensor:
     """Return the latents of seeds, [len(seeds), dim]: those of ``ganzoo generate``."""
     return model.generator.prior.seeded(list(seeds))
 
 
-def of_images(model: Model, files: Sequence[str | Path], labels: Labels = None) -> Tensor:
+def of_images(model: Inference, files: Sequence[str | Path], labels: Labels = None) -> Tensor:
     """Return the latents of picture files by the model's encoder, [len(files), dim].
 
     Raises:
@@ -68,7 +56,7 @@ def of_images(model: Model, files: Sequence[str | Path], labels: Labels = None) 
     return model.encode(read_images(files, model.generator.image_shape), labels).cpu()
 
 
-def of_term(model: Model, text: str) -> Tensor:
+def of_term(model: Inference, text: str) -> Tensor:
     """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3.
 
     Raises:
@@ -90,7 +78,7 @@ def of_term(model: Model, text: str) -> Tensor:
     return chosen
 
 
-def of_direction(model: Model, text: str) -> Tensor:
+def of_direction(model: Inference, text: str) -> Tensor:
     """Return the one direction, [dim], of FILE.npz, or of FILE.npz:2, number 2 of what ``traverse`` found.
 
     Raises:
@@ -158,7 +146,13 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
 
 
 def interpolate(
-    model: Model, z: Tensor, out: str | Path, steps: int = 16, loop: bool = False, fps: int = 16, labels: Labels = None
+    model: Inference,
+    z: Tensor,
+    out: str | Path,
+    steps: int = 16,
+    loop: bool = False,
+    fps: int = 16,
+    labels: Labels = None,
 ) -> str:
     """Write the way through latents: a GIF, a strip with one row per pair, and the latents.
 
@@ -169,12 +163,13 @@ def interpolate(
         steps: Steps from one to the next.
         loop: Whether to return to the first.
         fps: Frames per second of the GIF.
-        labels: One class for all; only for a conditional model.
+        labels: One class for all, or one per latent, which its half of the way takes; only for a conditional model.
 
     Raises:
         ValueError: fewer than two latents, no step, labels that are wrong, or a model of no pictures.
     """
     way = path(z, steps, model.generator.prior, loop)
+    labels = _nearest(check_labels(labels, len(z), model.generator.num_classes), len(way), steps)
     images = _decoded(model, way, labels)
     strip = grid(images, columns=steps)
     save_gif(images, Path(out) / "interpolation.gif", fps)
@@ -184,7 +179,7 @@ def interpolate(
 
 
 def traverse(
-    model: Model,
+    model: Inference,
     z: Tensor,
     out: str | Path,
     code: str | None = None,
@@ -233,7 +228,9 @@ def traverse(
     return f"{', '.join(sheets)}: {len(z)} rows each in {folder}"
 
 
-def add(model: Model, plus: Sequence[Tensor], minus: Sequence[Tensor], out: str | Path, labels: Labels = None) -> str:
+def add(
+    model: Inference, plus: Sequence[Tensor], minus: Sequence[Tensor], out: str | Path, labels: Labels = None
+) -> str:
     """Write Σ mean(plus) - Σ mean(minus): the result in the middle of eight others around it, and the terms.
 
     Args:
@@ -261,7 +258,7 @@ def add(model: Model, plus: Sequence[Tensor], minus: Sequence[Tensor], out: str 
 
 
 def edit(
-    model: Model, z: Tensor, direction: Tensor, strengths: Sequence[float], out: str | Path, labels: Labels = None
+    model: Inference, z: Tensor, direction: Tensor, strengths: Sequence[float], out: str | Path, labels: Labels = None
 ) -> str:
     """Write z + α q: a row for each latent, a column for each strength α; the edited latents; and q.
 
@@ -302,7 +299,7 @@ def save_gif(images: Tensor, file: str | Path, fps: int = 16) -> Path:
     return Path(file)
 
 
-def _directions(model: Model, method: Method, labels: Labels) -> Directions:
+def _directions(model: Inference, method: Method, labels: Labels) -> Directions:
     """Return the strongest directions, found at the first draws from the prior; of a conditional G of one class."""
     z = of_seeds(model, range(DRAWS[method]))
     own = labels[:1] if labels else None
@@ -312,18 +309,25 @@ def _directions(model: Model, method: Method, labels: Labels) -> Directions:
     return principal_directions(z, _decoded(model, z, own).float(), k)
 
 
-def _sheet(model: Model, walk: Tensor, labels: Labels, name: str) -> Image.Image:
+def _sheet(model: Inference, walk: Tensor, labels: Labels, name: str) -> Image.Image:
     """Return the pictures of a walk [N, V, dim], a row for each latent."""
     return grid(_decoded(model, walk.flatten(0, 1), _each(model, walk, labels), name), columns=walk.shape[1])
 
 
-def _each(model: Model, walk: Tensor, labels: Labels) -> list[int] | None:
+def _nearest(y: Tensor | None, n: int, steps: int) -> list[int] | None:
+    """Return the label of the nearest latent for each of n frames."""
+    if y is None:
+        return None
+    return [int(y[(frame + steps // 2) // steps % len(y)]) for frame in range(n)]
+
+
+def _each(model: Inference, walk: Tensor, labels: Labels) -> list[int] | None:
     """Return labels of all latents of a walk [N, V, dim] that belong to its rows."""
     y = check_labels(labels, len(walk), model.generator.num_classes)
     return None if y is None else y.repeat_interleave(walk.shape[1]).tolist()
 
 
-def _decoded(model: Model, z: Tensor, labels: Labels, name: str = "decoding") -> Tensor:
+def _decoded(model: Inference, z: Tensor, labels: Labels, name: str = "decoding") -> Tensor:
     """Return the images of latents, on the CPU."""
     y = check_labels(labels, len(z), model.generator.num_classes)
     parts = []
@@ -333,6 +337,6 @@ def _decoded(model: Model, z: Tensor, labels: Labels, name: str = "decoding") ->
     return torch.cat(parts)
 
 
-def _save(file: Path, model: Model, z: Tensor, labels: Labels) -> None:
+def _save(file: Path, model: Inference, z: Tensor, labels: Labels) -> None:
     y = check_labels(labels, len(z), model.generator.num_classes)
     save_latents(file, z, **({} if y is None else {"y": y}))

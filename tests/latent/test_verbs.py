@@ -259,3 +259,12 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
     with pytest.raises(ValueError, match=r"expected images \[N, 1 or 3, H, W\], got"):
         verbs.interpolate(model(channels=2), z, out)
     assert not out.exists()
+
+
+def test_each_half_of_the_way_takes_the_class_of_its_end(tmp_path):
+    loaded = model(num_classes=3)
+    z = verbs.of_seeds(loaded, [0, 1, 2])
+    verbs.interpolate(loaded, z, tmp_path, steps=4, labels=[2, 0, 1])
+    way = path(z, 4, loaded.generator.prior)
+    y = [2, 2, 0, 0, 0, 0, 1, 1, 1]
+    assert same(tmp_path / "interpolation.png", grid(loaded.decode(way, y), columns=4))

@@ -1,0 +1,167 @@
+"""What callbacks and verbs make of games with an encoder, or with codes."""
+
+import json
+import math
+
+import pytest
+import torch
+from PIL import Image
+
+from ganzoo.callbacks import Evaluate, SampleGrid
+from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, traversals
+from ganzoo.cli import main
+from ganzoo.hub import publish
+from ganzoo.latents import Coded, Normal
+from ganzoo.metrics.reconstruction import reconstruction_report
+from ganzoo.models import InfoGAN
+from ganzoo.networks import WithCodes
+from ganzoo.pictures import grid, save_png
+from ganzoo.pixels import to_float
+from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, digits, fast, make, some, trainer
+
+ENCODERS = ["BiGAN", "CVAE", "IcGAN", "LatentRegressor", "VAE"]
+RECON = {"recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"}
+
+
+def fit(model, folder, *callbacks, steps=2):
+    runner = trainer(steps, folder, callbacks=list(callbacks))
+    runner.fit(model, datamodule=digits())
+    return runner
+
+
+# -- pictures
+
+
+@pytest.mark.parametrize("name", ["NSGAN", "InfoGAN", *ENCODERS])
+def test_a_run_draws_what_the_game_infers(name, tmp_path):
+    fit(make(name, **fast()), tmp_path, SampleGrid(every=2))
+    drawn = {path.parent.name for path in tmp_path.glob("*/0000002.png")}
+    expected = {"grids"} | ({"traversals"} if name != "NSGAN" else set())
+    assert drawn == expected | ({"reconstructions"} if name in ENCODERS else set())
+
+
+def test_reconstructions_stand_below_their_images(tmp_path):
+    """With an encoder and a generator that invert each other the rows come in equal pairs."""
+    model = make("VAE", **fast())
+    fit(model, tmp_path, SampleGrid(every=2))
+    x, y = held_out(model.trainer, 32)
+    rows = [row for pair in zip(x.split(8), reconstructed(model.published, x, y).split(8), strict=True) for row in pair]
+    save_png(grid(torch.cat(rows), columns=8), tmp_path / "expected.png")
+    with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "reconstructions/0000002.png") as other:
+        assert one.tobytes() == other.tobytes()
+    assert torch.equal(x, to_float(torch.cat(list(digits().images("test", 32)))))
+
+
+def test_a_walk_through_a_code_changes_that_code_only():
+    G = ToImage(prior=Coded(Normal(dim=4), categorical=(3,), uniform=1))
+    model = InfoGAN(G, WithCodes(FromImage(), categorical=(3,), uniform=1)).eval()
+    picture = traversals(model.published, seed=5)
+    z = model.published.latents(1, 5)
+    by_class = torch.cat([z[:, :4], torch.zeros(1, 3), z[:, 7:]], dim=1).repeat(3, 1)
+    by_class[range(3), range(4, 7)] = 1
+    by_value = z.repeat(10, 1)
+    by_value[:, 7] = torch.linspace(-1, 1, 10)
+    black = torch.full((7, *SHAPE), -1.0)
+    rows = [model.published.decode(by_class), black, model.published.decode(by_value)]
+    assert picture.tobytes() == grid(torch.cat(rows), columns=10).tobytes()
+
+
+# -- values
+
+
+@pytest.mark.parametrize("name", ["NSGAN", "InfoGAN", *ENCODERS])
+def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
+    model = make(name, **fast())
+    judge = Evaluate(n_test=64)
+    runner = trainer(2, tmp_path, callbacks=[judge], limit_val_batches=None)
+    runner.fit(model, datamodule=digits())
+    capsys.readouterr()
+    runner.test(model, datamodule=digits(), verbose=False)
+    table, record = capsys.readouterr().out, json.loads((tmp_path / "metrics.json").read_text())
+    expected = RECON if name in ENCODERS else {"information", "code_accuracy"} if name == "InfoGAN" else set()
+    plain = {key for key in record["metrics"] if "@" not in key}
+    assert plain == expected
+    assert not plain & set(record["floors"])
+    assert all(key in table for key in expected)
+    if name in ENCODERS:
+        x, y = held_out(runner, JUDGED)
+        report = reconstruction_report(x, reconstructed(model.published, x, y))
+        assert record["metrics"]["recon_mse"] == report.mse
+        assert record["metrics"]["recon_ratio"] == report.ratio
+        assert math.isnan(record["metrics"]["recon_ssim"])  # 8 x 8 is less than a window
+    if name == "InfoGAN":
+        assert record["metrics"]["information"] == sum(model.information(JUDGED).values())
+        assert 0.3 < record["metrics"]["code_accuracy"] * 10 / 3 < 1.01  # three codes for ten classes
+
+
+def test_points_have_no_pictures_to_reconstruct():
+    assert inferred_values(trainer(1, "."), make("NSGAN")) == {}
+
+
+# -- verbs
+
+
+@pytest.mark.parametrize("name", sorted(SPECIAL))
+def test_every_verb_works_on_every_game(name, tmp_path, capsys):
+    """From a published folder, without data; the same pictures twice."""
+    model = make(name).eval()
+    folder = str(publish(model, tmp_path / "it", {"data": None}))
+    told = ["--labels", "3"] if model.G.num_classes else []
+    calls = {
+        "interpolate": ["--seeds", "0,5,9", "--steps", "3"],
+        "traverse": ["--seeds", "0-1", "--steps", "3"],
+        "arithmetic": ["--plus", "1,2,3", "--minus", "4,5,6", "--plus", "7,8,9"],
+        "edit": ["--seeds", "0-1", "--positive", "1,2,3", "--negative", "4,5,6", "--strength=-1,0,1"],
+    }
+    for verb, words in calls.items():
+        pictures = []
+        for out in (tmp_path / f"{verb}1", tmp_path / f"{verb}2"):
+            assert main([verb, folder, *words, *told, "--out", str(out)]) == 0
+            pictures.append({p.name: p.read_bytes() for p in out.iterdir() if p.suffix in (".png", ".gif")})
+        assert pictures[0]
+        assert pictures[0] == pictures[1]
+        again = [verb, folder, *told, "--out", str(tmp_path / "again")]
+        if verb != "arithmetic":
+            assert (tmp_path / f"{verb}1" / "latents.npz").is_file(), again
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_pictures_are_latents_of_a_game_with_an_encoder(name, tmp_path, capsys):
+    model = make(name).eval()
+    folder = str(publish(model, tmp_path / "it", {"data": None}))
+    x = some(model, 2, seed=3)
+    files = [str(save_png(grid(image[None], gap=0, cell=8), tmp_path / f"{i}.png")) for i, image in enumerate(x)]
+    told = ["--labels", "3"] if name == "CVAE" else []
+    assert main(["interpolate", folder, "--images", *files, *told, "--steps", "2", "--out", str(tmp_path / "o")]) == 0
+    assert "3 frames through 2 latents" in capsys.readouterr().out
+
+
+def test_pictures_need_an_encoder(tmp_path, capsys):
+    folder = str(publish(make("NSGAN").eval(), tmp_path / "it", {"data": None}))
+    file = str(save_png(grid(torch.zeros(1, *SHAPE), gap=0, cell=8), tmp_path / "0.png"))
+    assert main(["interpolate", folder, "--images", file, file, "--out", str(tmp_path / "o")]) == 2
+    assert "this model has no encoder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["interpolate", "--seeds", "0"], "a path needs latents [K, 4] with K at least 2, got [1, 4]"),
+        (["interpolate", "--seeds", "x"], "expected seeds such as 7, 0,5,9 or 0-7"),
+        (["traverse", "--code", "c1"], "has no code 'c1'"),
+        (["traverse", "--dims", "99"], "dim at least 100"),
+        (["edit"], "give --direction FILE, or both --positive and --negative"),
+        (["edit", "--positive", "1"], "give --direction FILE, or both --positive and --negative"),
+        (["edit", "--positive", "1", "--negative", "2", "--strength=a"], "expected strengths such as -2,0,2"),
+        (["arithmetic", "--plus", "nowhere.npz"], "nowhere.npz"),
+        (["interpolate", "--step", "3"], "did you mean '--steps'"),
+    ],
+)
+def test_a_wrong_call_is_one_line(words, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = str(publish(make("NSGAN").eval(), tmp_path / "it", {"data": None}))
+    assert main([words[0], folder, *words[1:], "--out", "o"]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
