@@ -22,6 +22,9 @@ def card(config: dict[str, Any], model: Generative) -> str:
     )
     labels = f", labels=[i % {model.G.num_classes} for i in range(16)]" if model.G.num_classes else ""
     shape = ", ".join(map(str, model.G.image_shape))
+    E = model.published.encoder
+    told = ", labels=y" if model.conditional and model.published.labeller is None else ""
+    inverse = f"\nmodel.reconstruct(x{told})  # G(E(x)) of images x in [-1, 1]" if E is not None else ""
     return f"""# {variant} on {data}
 
 {(type(model).__doc__ or "").strip().splitlines()[0]}
@@ -30,7 +33,8 @@ def card(config: dict[str, Any], model: Generative) -> str:
 
 ```python
 import ganzoo
-images = ganzoo.load("this folder").sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]
+model = ganzoo.load("this folder")
+images = model.sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]{inverse}
 ```
 
 Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},

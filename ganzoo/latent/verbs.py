@@ -154,7 +154,7 @@ def interpolate(
     fps: int = 16,
     labels: Labels = None,
 ) -> str:
-    """Write the way through latents: a GIF, a strip with one row per pair, and the latents.
+    """Write the way through latents: a GIF, a strip with a row for each pair, and the latents.
 
     Args:
         model: Loaded.
@@ -171,7 +171,9 @@ def interpolate(
     way = path(z, steps, model.generator.prior, loop)
     labels = _nearest(check_labels(labels, len(z), model.generator.num_classes), len(way), steps)
     images = _decoded(model, way, labels)
-    strip = grid(images, columns=steps)
+    closed = torch.cat([images, images[:1]]) if loop else images
+    rows = [closed[start : start + steps + 1] for start in range(0, len(closed) - 1, steps)]
+    strip = grid(torch.cat(rows), columns=steps + 1)
     save_gif(images, Path(out) / "interpolation.gif", fps)
     save_png(strip, Path(out) / "interpolation.png")
     _save(Path(out) / "latents.npz", model, way, labels)

@@ -1,0 +1,218 @@
+"""InfoGAN on MNIST: what the codes come to mean, against the same game without the term that asks for it.
+
+    GANZOO_DATA=/path/to/data python benchmarks/infogan.py --out runs/infogan [--only infogan:0 plain:1] [--table]
+
+The paper's code (https://github.com/openai/InfoGAN) at its own budget: 5,000 batches of 128, z of 62 uniform numbers, a
+categorical code c1 of ten values and two uniform codes c2, c3, λ = 1, Adam with β1 0.5, lr 2e-4 for D and Q and 1e-3
+for G, constant. Differs from it: the networks of ``models/infogan`` (DCGANs of width 32 in place of two convolutions of
+64 and 128 channels and a layer of 1,024 units), images in [-1, 1], bfloat16 in training, averages of G's weights.
+``plain`` is the same with ``info_weight`` 0: a GAN beside which Q is trained all the same.
+
+L_I is measured 25 times on 1,000 images of G's average, batch norm with statistics of generated images; that of c1 is
+at most log 10 = 2.303, of c2 and c3 together at most 1/3. The class error is that of argmax Q(c1|x) on the test
+images, after the best one-to-one matching of codes and digits (5 % in the paper), D's batch norm with statistics of
+real training images ("as trained": with those of training). The aim: L_I of c1 above 2.2, an error of at most 10 %
+in the best of three seeds, and at most 1 nat for the plain game.
+
+Slant and thickness are means over 1,000 latents, whose other codes are random, at each value of c2 and c3; in training
+the codes lie within -1 and 1. "turns" and "widens" name the code that moves the attribute most from -1 to 1. Pictures:
+the curves of L_I; the categorical code (rows: seeds, columns: its values); c2 and c3 from -2 to 2 (rows: values of c1).
+
+Chen et al., "InfoGAN: Interpretable Representation Learning by Information Maximizing Generative Adversarial Nets",
+2016. https://arxiv.org/abs/1606.03657
+A run that is there already is not repeated. The CPU seconds are those of training with the measurements of L_I.
+"""
+
+import argparse
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from icgan import fit, quiet, test_images
+from modes import cell
+from torch import Tensor
+from tqdm import tqdm
+
+import ganzoo
+from ganzoo.data import MNIST, attributes, to_float
+from ganzoo.latent.traverse import traverse_code
+from ganzoo.metrics.codes import matched_accuracy
+from ganzoo.models import InfoGAN
+from ganzoo.pictures import grid, save_png
+from ganzoo.refresh import refresh_batch_norm
+
+SHAPE = (1, 28, 28)
+GAMES = {"infogan": 1.0, "plain": 0.0}  # λ
+PAPER = {"infogan": ("2.30", "5"), "plain": ("near 0", "-")}
+MEASURED, BLOCKS = 1_000, 10  # images of one measurement; batches that statistics are taken of
+VALUES = (-2.0, -1.0, 0.0, 1.0, 2.0)
+ATTRIBUTES = {"slant": "turns", "thickness": "widens"}
+
+
+def information(model: InfoGAN) -> dict[str, float]:
+    """Return L_I of each code, with D's statistics of generated images; D is left as it was."""
+    kept = copy.deepcopy(model.D.state_dict())
+    refresh_batch_norm(model.D, [model.sample(128, seed) for seed in range(2**20, 2**20 + 128 * BLOCKS, 128)])
+    found = model.information(MEASURED, seed=2**21)
+    model.D.load_state_dict(kept)
+    return found
+
+
+class Curve(L.Callback):
+    """Measures L_I every so many batches."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.found: list[dict[str, float]] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        if trainer.global_step % self.every == 0:
+            self.found.append({"batch": trainer.global_step, **information(pl_module)})
+
+
+def class_error(model: InfoGAN, x: Tensor, y: Tensor) -> tuple[float, dict[int, int]]:
+    """Return the share of test images whose c1 stands for another digit, and the digits that it stands for."""
+    matching = matched_accuracy(model.codes(x)["c1"], y, K=10)
+    return 1 - matching.accuracy, matching.labels
+
+
+def means(model: InfoGAN) -> dict[str, dict[str, list[float]]]:
+    """Return the mean slant and thickness at each value of each uniform code."""
+    z = model.published.latents(MEASURED, seed=2**22)
+    found: dict[str, dict[str, list[float]]] = {}
+    for code in model.G.prior.codes[1:]:
+        walks = traverse_code(z, code, VALUES).unbind(dim=1)
+        measured = [attributes(model.published.decode(walk)) for walk in walks]
+        found[code.name] = {name: [float(m[name].nanmean()) for m in measured] for name in ATTRIBUTES}
+    return found
+
+
+def draw(model: InfoGAN, path: Path) -> None:
+    """Write a picture of walks through each code."""
+    ready, (first, *others) = model.published, model.G.prior.codes
+    walk = traverse_code(ready.latents(10), first, range(10))
+    save_png(grid(ready.decode(walk.flatten(0, 1)), columns=10), path.with_name(f"{path.stem}-c1.png"))
+    rows = traverse_code(ready.latents(1), first, range(10))[0]
+    for code in others:
+        walk = traverse_code(rows, code, torch.linspace(VALUES[0], VALUES[-1], 9))
+        save_png(grid(ready.decode(walk.flatten(0, 1)), columns=9), path.with_name(f"{path.stem}-{code.name}.png"))
+
+
+def run(name: str, seed: int, given: argparse.Namespace) -> None:
+    """Train, judge and write one run."""
+    path = given.out / f"{name}-{seed}.json"
+    if path.is_file():
+        return
+    L.seed_everything(seed, verbose=False)
+    model, data = ganzoo.create("infogan", image_shape=SHAPE), MNIST(batch_size=128, seed=seed)
+    assert isinstance(model, InfoGAN)
+    model.info_weight = GAMES[name]
+    curve = Curve(max(given.batches // 25, 1))
+    seconds, _ = fit(model, data, given.batches, given.out, callbacks=[curve])
+    x, y = test_images(data, given.n)
+    before, _ = class_error(model, x, y)
+    last = information(model)
+    refresh_batch_norm(model.D, [to_float(block) for block in data.images("train", 64 * 200)])
+    error, labels = class_error(model, x, y)
+    chance = torch.randint(10, (len(y),), generator=torch.Generator().manual_seed(0))
+    draw(model, path)
+    found = {
+        "history": curve.found,
+        "information": last,
+        "error": error,
+        "error_as_trained": before,
+        "labels": labels,
+        "chance": 1 - matched_accuracy(chance, y, K=10).accuracy,
+        "means": means(model),
+        "real": {key: [float(v.nanmean()), float(v[~v.isnan()].std())] for key, v in attributes(x).items()},
+        "cpu_seconds": seconds,
+        "batches": given.batches,
+    }
+    path.write_text(json.dumps(found))
+
+
+# -- what is there
+
+
+def records(out: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Return what is known of each seed."""
+    return {path.stem.split("-")[1]: json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9].json"))}
+
+
+def table(out: Path) -> None:
+    columns = ["game", "seeds", "L_I of c1, paper", "ours, nats (at most 2.303)", "L_I of c2 and c3 (at most 0.333)"]
+    columns += ["class error, paper, %", "ours, %", "best seed", "as trained, %", "CPU s"]
+    print(f"\n| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|")
+    chance = None
+    for name, (bound, error) in PAPER.items():
+        if found := list(records(out, name).values()):
+            of_1 = cell([r["information"]["c1"] for r in found], ".3f")
+            of_2 = cell([r["information"]["c2"] + r["information"]["c3"] for r in found], ".3f")
+            errors, chance = [100 * r["error"] for r in found], 100 * found[0]["chance"]
+            cells = [name, str(len(found)), bound, of_1, of_2, error, cell(errors, ".2f"), f"{min(errors):.2f}"]
+            cells += [cell([100 * r["error_as_trained"] for r in found], ".2f")]
+            print(f"| {' | '.join([*cells, cell([r['cpu_seconds'] for r in found], '.0f')])} |")
+    if chance is not None:
+        print(f"| codes drawn at random | - | - | 0 | 0 | - | {chance:.2f} | - | - | - |")
+
+
+def table_of_codes(out: Path) -> None:
+    found = records(out, "infogan")
+    if not found:
+        return
+    for attribute in ATTRIBUTES:
+        print(f"\n| {attribute}: seed | code | {' | '.join(f'{v:+.0f}' for v in VALUES)} | |\n" + "|---" * 8 + "|")
+        for seed, record in found.items():
+            values = {code: v[attribute] for code, v in record["means"].items()}
+            most = max(values, key=lambda code: abs(values[code][3] - values[code][1]))
+            for code, row in values.items():
+                said = ATTRIBUTES[attribute] if code == most else ""
+                print(f"| {seed} | {code} | {' | '.join(f'{v:.3f}' for v in row)} | {said} |")
+        mean, std = next(iter(found.values()))["real"][attribute]
+        print(f"\ntest digits: {mean:.3f} ± {std:.3f}")
+
+
+def curves(out: Path) -> None:
+    """Draw L_I of c1 over training."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.5), dpi=120, layout="tight")
+    axes = figure.add_subplot()
+    for name, colour in zip(GAMES, ("tab:blue", "tab:grey"), strict=True):
+        for i, record in enumerate(records(out, name).values()):
+            batches, values = zip(*((at["batch"], at["c1"]) for at in record["history"]), strict=True)
+            axes.plot(batches, values, color=colour, label=None if i else name)
+    if axes.lines:
+        axes.axhline(torch.tensor(10.0).log().item(), color="black", linestyle=":", label="log 10")
+        axes.set_xlabel("batches")
+        axes.set_ylabel("L_I of c1, nats")
+        axes.legend()
+        FigureCanvasAgg(figure).print_png(out / "information.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batches", type=int, default=5_000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--n", type=int, default=10_000, help="test images whose class is told")
+    parser.add_argument("--out", type=Path, default=Path("runs/infogan"))
+    parser.add_argument("--only", nargs="*", help="infogan:SEED or plain:SEED")
+    parser.add_argument("--table", action="store_true", help="only print the tables of what is there")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    quiet()
+    every = [f"{name}:{seed}" for seed in range(given.seeds) for name in GAMES]
+    for item in tqdm([] if given.table else given.only or every, unit="run"):
+        name, seed = item.split(":")
+        run(name, int(seed), given)
+    table(given.out)
+    table_of_codes(given.out)
+    curves(given.out)
+
+
+if __name__ == "__main__":
+    main()
