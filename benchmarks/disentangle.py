@@ -7,8 +7,12 @@ Each run leaves a JSON and, of a trained model, a picture of its codes' walks; a
 
 What is judged: 92,160 sprites, every second orientation and place of the grid of 737,280, each encoded once; codes as
 they come, not standardised (doing so lifts an untrained network by 15 points), 10,000 training and 5,000 test points of
-64 pairs (raw pixels: 1,500 and 750; 10,000 would take 20 minutes). K = 4 leaves out the shape, as the paper does. The
+64 pairs (raw pixels: 1,500 and 750; 10,000 would take 10 minutes). K = 4 leaves out the shape, as the paper does. The
 orientation of squares and ellipses cannot be read off their pictures, so only the factors themselves have MIG 1.
+
+PCA depends on the pictures: here the 8th of the 10 components is the area, which tells the scale, and the score is
+100 %. Without it it is 87 %, near the paper's 84.9 %. So K = 4 cannot place β-VAE above PCA: K = 5, the
+metric of FactorVAE and MIG do.
 
 VAE and β-VAE (β = 4): the paper's sizes, an encoder of 1200-1200 units, 10 latents, a decoder of 1200-1200-1200 and a
 Bernoulli likelihood of 64 x 64 pixels. Unlike the paper's: leaky ReLU (0.2) instead of ReLU in the encoder, ReLU
@@ -217,21 +221,21 @@ def run(row: str, seed: int, batches: int, out: Path) -> None:
     if path.is_file():
         return
     L.seed_everything(seed, verbose=False)
-    start, made = time.process_time(), start_of(row, seed, batches, out)
+    start, represent = time.process_time(), representation(row, seed, batches, out)
     seconds, start = time.process_time() - start, time.process_time()
     if row == "pixels":
-        scores = judge(made, lambda v: to_float(draw(v * STEP)), 1_500, 750, seed)
+        scores = judge(represent, lambda v: to_float(draw(v * STEP)), 1_500, 750, seed)
     elif row == "factors":
         largest = torch.tensor(POOL) - 1
         scores = judge_codes(torch.cartesian_prod(*map(torch.arange, POOL)) / largest, seed)
     else:
-        scores = judge_codes(encoded(made, SIDE.get(row, 64)), seed)
+        scores = judge_codes(encoded(represent, SIDE.get(row, 64)), seed)
     spent = {"cpu_seconds": seconds, "judge_seconds": time.process_time() - start}
     done = {"batches": batches} if row in BUDGET else {}
     path.write_text(json.dumps({"row": row, "seed": seed, **scores, **spent, **done}))
 
 
-def start_of(row: str, seed: int, batches: int, out: Path) -> Represent:
+def representation(row: str, seed: int, batches: int, out: Path) -> Represent:
     """Return what encodes images in [-1, 1], trained if the row says so."""
     if row in ("factors", "pixels"):
         return brightness
@@ -281,14 +285,14 @@ def promises(found: dict[str, list[dict[str, float]]]) -> None:
     best = {row: 100 * max(r["higgins4"] for r in runs) for row, runs in found.items() if runs}
     kept = {
         "factors 100": ("factors", lambda: mean["factors"] > 99.9),
-        "PCA 84 ± 2": ("PCA", lambda: abs(mean["PCA"] - 84) <= 2),
+        "PCA 84.9 ± 2": ("PCA", lambda: abs(mean["PCA"] - 84.9) <= 2),
         "untrained from 40 to 55": ("untrained", lambda: 40 <= mean["untrained"] <= 55),
         "best seed of β-VAE at least 90": ("BetaVAE", lambda: best["BetaVAE"] >= 90),
         "β-VAE above PCA": ("BetaVAE PCA", lambda: mean["BetaVAE"] > mean["PCA"]),
         "β-VAE above VAE": ("BetaVAE VAE", lambda: mean["BetaVAE"] > mean["VAE"]),
         "PCA above untrained": ("PCA untrained", lambda: mean["PCA"] > mean["untrained"]),
     }
-    print("\n| K = 4 | |\n|---|---|")
+    print("\n| the paper's, K = 4 | |\n|---|---|")
     for promise, (needed, holds) in kept.items():
         if all(row in mean for row in needed.split()):
             print(f"| {promise} | {'yes' if holds() else 'miss'} |")
@@ -309,7 +313,7 @@ def main() -> None:
     every = [f"{row}:{seed}" for row in PAPER for seed in range(given.seeds)]
     for item in tqdm([] if given.table else given.only or every, unit="run"):
         row, seed = item.split(":")
-        run(row, int(seed), given.batches or BUDGET.get(row, 0), given.out)
+        run(row, int(seed), given.batches or BUDGET.get(row, 1), given.out)
     table(given.out)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -57,8 +58,9 @@ class Files:
                 file.seek(entry.offset)
                 pixels = decode(file.read(entry.size), self.channels)
         except (OSError, SyntaxError, ValueError) as error:
+            why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
-                f"{entry.name} is not a readable image ({error}): replace it, or set on_corrupt='skip'",
+                f"{entry.name} is not a readable image ({why}): replace it, or set on_corrupt='skip'",
                 entry.name,
             ) from error
         return resize_uint8(pixels[None], self.size)[0], entry.label

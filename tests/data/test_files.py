@@ -16,7 +16,7 @@ from ganzoo.data.workers import CorruptImage, Reader
 from tests.data.tools import check_resume, write_images
 
 SPLITS = ("train", "val", "test")
-CORRUPT = "is not a readable image .*: replace it, or set on_corrupt='skip'"
+CORRUPT = r"is not a readable image \([a-z ]+\): replace it, or set on_corrupt='skip'"
 
 
 def ids(images: torch.Tensor) -> list[int]:
