@@ -9,7 +9,13 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
-TELLS = {"01_first_gan": "floor", "02_theory": "JSD", "03_new_variant": "by hand"}  # a word of each notebook's output
+TELLS = {  # a word of each notebook's output
+    "01_first_gan": "floor",
+    "02_theory": "JSD",
+    "03_new_variant": "by hand",
+    "04_latent_regression_vs_bigan": "mean image",
+    "05_beta_vae_and_codes": "class error",
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
