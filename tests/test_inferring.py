@@ -66,6 +66,14 @@ def test_a_walk_through_a_code_changes_that_code_only():
     assert picture.tobytes() == grid(torch.cat(rows), columns=10).tobytes()
 
 
+def test_without_codes_the_latents_are_walked_through():
+    model = make("VAE").eval()
+    z = model.published.latents(1, 5).repeat(40, 1)
+    for k in range(4):
+        z[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
+    assert traversals(model.published, seed=5).tobytes() == grid(model.published.decode(z), columns=10).tobytes()
+
+
 # -- values
 
 

@@ -74,8 +74,8 @@ def traversals(model: Inference, seed: int) -> Image.Image | None:
     if prior.codes:
         walks = [traverse_code(z, code, code_values(code, STEPS)) for code in prior.codes]
     elif model.encoder is not None:
-        values = dimension_values(prior, STEPS)
-        walks = [traverse_dimension(z, k, values) for k in range(min(prior.dim, WALKS))]
+        dimensions = range(min(prior.dim, WALKS))
+        walks = [traverse_dimension(z, k, dimension_values(prior, k, STEPS)) for k in dimensions]
     else:
         return None
     rows = [model.decode(walk[0], 0 if model.generator.num_classes else None).float().cpu() for walk in walks]
