@@ -30,12 +30,11 @@ from typing import Any
 
 import lightning as L
 import torch
-from icgan import fit, quiet
-from modes import cell
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, to_float

@@ -30,10 +30,8 @@ The default budgets, batches of 64 with learning rates that fall to 0 over the s
 
 import argparse
 import json
-import logging
 import math
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +41,7 @@ from sklearn.decomposition import PCA, FastICA
 from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from tqdm import tqdm
+from training import fit, quiet
 
 from ganzoo import models
 from ganzoo.data import Sprites
@@ -114,23 +113,6 @@ def game(row: str, batches: int) -> Any:
         d_optimizer=RMSprop(lr=1e-5, momentum=0.9, schedule=fall),
         g_optimizer=RMSprop(lr=5e-5, momentum=0.9, schedule=fall),
     )
-
-
-def train(model: Any, side: int, seed: int, batches: int, out: Path) -> None:
-    trainer = L.Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_steps=batches,
-        max_epochs=-1,
-        limit_val_batches=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        log_every_n_steps=100,
-        default_root_dir=out,
-    )
-    trainer.fit(model, datamodule=Sprites(batch_size=64, seed=seed, size=side, n_images=N_IMAGES))
 
 
 def read(row: str, model: Any, x: Tensor) -> Tensor:
@@ -246,7 +228,8 @@ def representation(row: str, seed: int, batches: int, out: Path) -> Represent:
         return components(row, seed)
     model = game(row, batches)
     if row != "untrained":
-        train(model, SIDE.get(row, 64), seed, batches, out)
+        data = Sprites(batch_size=64, seed=seed, size=SIDE.get(row, 64), n_images=N_IMAGES)
+        fit(model, data, batches, out, "32-true")
         save_png(grid(walks(row, model), columns=9), out / f"{row}-{seed}.png")
     return lambda x: read(row, model, x)
 
@@ -310,9 +293,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore")
+    quiet()
     every = [f"{row}:{seed}" for row in PAPER for seed in range(given.seeds)]
     for item in tqdm([] if given.table else given.only or every, unit="run"):
         row, seed = item.split(":")

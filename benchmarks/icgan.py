@@ -23,21 +23,17 @@ A run that is there already is not repeated.
 
 import argparse
 import json
-import logging
-import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from modes import cell
 from torch import Tensor
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 import ganzoo
 from ganzoo.data import MNIST, to_float, to_uint8
-from ganzoo.generative import Generative
 from ganzoo.hub import publish
 from ganzoo.inference import Inference
 from ganzoo.metrics.lenet import LeNet64
@@ -53,37 +49,6 @@ SHAPE, K = (1, 28, 28), 10
 SWAPPED = 2_000  # test images that are made other digits
 REFRESHED = 200 * 64  # training images whose statistics batch norm gets
 PAPER = {"SNG": "-", "IND": "reconstructs best", "IND-COND": "-"}
-
-
-def fit(
-    model: Generative, data: Any, batches: int, out: Path, precision: str = "bf16-mixed", callbacks: Any = None
-) -> tuple[float, L.Trainer]:
-    """Train on one core; return the CPU seconds and the trainer."""
-    trainer = L.Trainer(
-        accelerator="cpu",
-        devices=1,
-        precision=precision,  # type: ignore[arg-type]
-        max_steps=batches,
-        max_epochs=-1,
-        limit_val_batches=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        log_every_n_steps=50,
-        default_root_dir=out,
-        callbacks=callbacks,
-    )
-    start = time.process_time()
-    trainer.fit(model, datamodule=data)
-    return time.process_time() - start, trainer
-
-
-def quiet() -> None:
-    """One thread, and no messages of Lightning."""
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore")
 
 
 def test_images(data: Any, n: int) -> tuple[Tensor, Tensor]:

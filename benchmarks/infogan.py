@@ -31,10 +31,10 @@ from typing import Any
 
 import lightning as L
 import torch
-from icgan import fit, quiet, test_images
-from modes import cell
+from icgan import test_images
 from torch import Tensor
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 import ganzoo
 from ganzoo.data import MNIST, attributes, to_float

@@ -7,7 +7,7 @@ the last Fréchet distance seen in training (2,000 samples), the verdict of `gan
 CPU seconds of `ganzoo fit` for 1,000 images, start and judging included (not known of a run that was resumed).
 
 All play on the DCGAN networks of width 32 and 28 x 28, as their configs or NETWORKS say, but for cgan-mlp; r3gan's own
-residual networks take 2.8 s for a batch of 64 on one core. The learning rates fall to 0 over the second half. The two
+residual networks took some 2 s of CPU for a batch of 64. The learning rates fall to 0 over the second half. The two
 games whose G has no gradient once D is sure, gan and fgan (Jensen-Shannon), have instance noise on D's inputs, std 1
 falling to 0 over the run: without it they learn nothing (fd 115.8 and 38.8 after 2,000 batches).
 """

@@ -10,17 +10,13 @@ already is not repeated. The floor is what the mixture's own points get.
 
 import argparse
 import json
-import logging
-import math
-import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 from ganzoo import models
 from ganzoo.data import Gaussians
@@ -66,22 +62,7 @@ def run(data: str, name: str, seed: int, batches: int, out: Path) -> None:
         return
     L.seed_everything(seed, verbose=False)
     model, points = game(name, batches), DATA[data](seed)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_steps=batches,
-        max_epochs=-1,
-        limit_val_batches=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        log_every_n_steps=0,
-        default_root_dir=out,
-    )
-    start = time.process_time()
-    trainer.fit(model, datamodule=points)
-    seconds = time.process_time() - start
+    seconds, _ = fit(model, points, batches, out, "32-true")
     samples = model.sample(N, seed=2**20)
     found = mode_report(samples, points.means, points.std, points.weights)
     save_png(scatter(samples[:2500], points.arrays("train")[0][:2500]), path.with_suffix(".png"))
@@ -92,12 +73,6 @@ def floor(data: str) -> tuple[float, float, float]:
     """Return what the mixture's own points get."""
     points = DATA[data](0)
     return mode_report(points.arrays("test")[0][:N], points.means, points.std, points.weights)
-
-
-def cell(values: list[float], form: str) -> str:
-    mean = sum(values) / len(values)
-    std = math.sqrt(sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
-    return f"{mean:{form}} ± {std:{form}}"
 
 
 def table(out: Path) -> None:
@@ -126,9 +101,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore")
+    quiet()
     every = [f"{data}:{name}:{seed}" for data in DATA for seed in range(SEEDS[data]) for name in GAMES]
     for item in tqdm([] if given.table else given.only or every, unit="run"):
         data, name, seed = item.split(":")

@@ -28,10 +28,9 @@ from typing import Any
 
 import lightning as L
 import torch
-from icgan import fit, quiet
-from modes import cell
 from torch import Tensor, nn
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 from ganzoo.data import CIFAR10, MNIST, FashionMNIST, ImageData, to_float
 from ganzoo.latents import Uniform

@@ -39,11 +39,10 @@ from typing import Any
 
 import lightning as L
 import torch
-from icgan import fit, quiet
-from modes import cell
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
+from training import cell, fit, quiet
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, Digits, to_float, to_uint8

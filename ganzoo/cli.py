@@ -286,16 +286,16 @@ def start(parser: Parser) -> Parser:
 def started(given: argparse.Namespace, default: str) -> tuple[Any, Any, list[int] | None]:
     """Return the model, the latents and the labels that the command names."""
     labels = parse_labels(given.labels)
+    import torch
+
     from ganzoo.hub import load
     from ganzoo.latent import verbs
 
     model = load(given.model)
     if given.images:
         x = verbs.read_images(given.images, model.generator.image_shape)
-        if labels is None and model.labeller is not None:
-            labels = model.classify(x).tolist()
-        told = labels if model.encoder is not None and model.encoder.num_classes else None
-        return model, model.encode(x, told).cpu(), labels
+        y = model.classes(x, labels)
+        return model, model.encode(x, y).cpu(), y if y is None else torch.as_tensor(y).tolist()
     return model, verbs.of_term(model, given.latents or given.seeds or default), labels
 
 

@@ -38,16 +38,14 @@ class Inference:
 
         Args:
             x: Images.
-            labels: For a conditional E; None: as the labeller says.
+            labels: Of the images, which only a conditional E is told; None: as the labeller says.
 
         Raises:
             ValueError: there is no encoder, or x or the labels are not what it takes.
         """
         if self.encoder is None:
             raise ValueError("this model has no encoder: use one of BiGAN, LatentRegressor, VAE or IcGAN")
-        if labels is None and self.encoder.num_classes and self.labeller is not None:
-            labels = self.classify(x)
-        return encode(self.encoder, x, labels)
+        return encode(self.encoder, x, self.classes(x, labels) if self.encoder.num_classes else None)
 
     def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
         """Return the images of latents z, [N, C, H, W] in [-1, 1]."""
@@ -65,10 +63,12 @@ class Inference:
 
     def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
         """Return G(E(x)), [N, C, H, W] in [-1, 1]; labels are for G, and for a conditional E."""
-        if labels is None and self.generator.num_classes and self.labeller is not None:
-            labels = self.classify(x)
-        told = self.encoder is not None and self.encoder.num_classes
-        return self.decode(self.encode(x, labels if told else None), labels)
+        labels = self.classes(x, labels)
+        return self.decode(self.encode(x, labels), labels)
+
+    def classes(self, x: Tensor, labels: Labels) -> Labels:
+        """Return the labels that are given; without any those that the labeller finds, if there is one."""
+        return self.classify(x) if labels is None and self.labeller is not None else labels
 
     def to(self, device: torch.device | str) -> "Inference":
         """Move the networks to ``device`` and return itself."""

@@ -1,7 +1,7 @@
 """Pictures of samples, for people to look at."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,24 @@ def save_png(image: Image.Image, path: str | Path) -> Path:
     path = Path(path)
     write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
     return path
+
+
+def save_gif(frames: Iterable[Image.Image], path: str | Path, durations: int | list[int]) -> Path:
+    """Write pictures of one size as one GIF of 256 colours that repeats for ever, whole or not at all.
+
+    Args:
+        frames: One or more; taken one at a time.
+        path: Where to.
+        durations: Milliseconds of all, or of each.
+    """
+    few = (frame if frame.mode == "L" else frame.convert("RGB").quantize() for frame in frames)
+    first = next(few)
+
+    def write(temporary: Path) -> None:
+        first.save(temporary, format="GIF", save_all=True, append_images=few, duration=durations, loop=0)
+
+    write_atomically(Path(path), write)
+    return Path(path)
 
 
 def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor | None = None) -> Path:

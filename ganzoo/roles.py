@@ -265,9 +265,7 @@ def encode(encoder: Encoder, x: Tensor, labels: Sequence[int] | Tensor | int | N
         ValueError: the images have another shape or are no floats, or labels are missing, superfluous or too few.
     """
     like = next(encoder.parameters())
-    if tuple(x.shape[1:]) != encoder.image_shape or not x.is_floating_point():
-        expected = ", ".join(map(str, encoder.image_shape))
-        raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
+    check_images(x, encoder.image_shape)
     y = check_labels(labels, len(x), encoder.num_classes, "encoder")
     parts = []
     for start in range(0, len(x), ENCODED):
@@ -297,6 +295,17 @@ def decode(generator: Generator, z: Tensor, labels: Sequence[int] | Tensor | int
         part = z[start : start + ENCODED].to(like)
         parts.append(generator(part) if y is None else generator(part, y[start : start + ENCODED].to(like.device)))
     return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
+
+
+def check_images(x: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Check that x is a batch of images.
+
+    Raises:
+        ValueError: x has another shape, or is no floats.
+    """
+    if tuple(x.shape[1:]) != image_shape or not x.is_floating_point():
+        expected = ", ".join(map(str, image_shape))
+        raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
 
 
 def check_labels(

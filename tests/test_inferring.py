@@ -128,9 +128,7 @@ def test_every_verb_works_on_every_game(name, tmp_path, capsys):
             pictures.append({p.name: p.read_bytes() for p in out.iterdir() if p.suffix in (".png", ".gif")})
         assert pictures[0]
         assert pictures[0] == pictures[1]
-        again = [verb, folder, *told, "--out", str(tmp_path / "again")]
-        if verb != "arithmetic":
-            assert (tmp_path / f"{verb}1" / "latents.npz").is_file(), again
+        assert (tmp_path / f"{verb}1" / "latents.npz").is_file()
     capsys.readouterr()
 
 

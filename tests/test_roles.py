@@ -173,3 +173,8 @@ def test_roles_carry_what_sampling_needs_and_leave_the_rest():
 def test_a_negative_number_of_images_is_refused():
     with pytest.raises(ValueError, match="n must not be negative, got -3"):
         make("NSGAN").sample(-3)
+
+
+def test_a_new_label_is_as_long_as_one_coordinate_of_z():
+    torch.manual_seed(0)
+    assert Label(1000, dim=32).table.weight.square().sum(dim=1).mean().item() == pytest.approx(1, abs=0.05)

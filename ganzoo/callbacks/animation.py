@@ -8,8 +8,8 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
+from ganzoo import pictures
 from ganzoo.callbacks.grid import SampleGrid
-from ganzoo.files import write_atomically
 
 
 class Animation(L.Callback):
@@ -62,21 +62,14 @@ def save_gif(frames: list[Path], path: str | Path, fps: int = 10, hold: float = 
     size = size_of(frames[-1])
     frames = [frame for frame in frames if size_of(frame) == size]
     durations = [round(1000 / fps)] * (len(frames) - 1) + [round(1000 * max(hold, 1 / fps))]
-    first, *_ = opened(frames[:1])
-
-    def write(temporary: Path) -> None:
-        rest = opened(frames[1:])
-        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
-
-    write_atomically(Path(path), write)
-    return Path(path)
+    return pictures.save_gif(opened(frames), path, durations)
 
 
 def opened(frames: list[Path]) -> Iterator[Image.Image]:
-    """Yield pictures in 256 colours, one at a time."""
+    """Yield pictures, one at a time."""
     for frame in frames:
         with Image.open(frame) as image:
-            yield image.copy() if image.mode == "L" else image.convert("RGB").quantize()
+            yield image.copy()
 
 
 def size_of(frame: Path) -> tuple[int, int]:

@@ -40,8 +40,10 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
     Nothing for a game that has no encoder and no codes, or of points.
     """
     model = getattr(pl_module, "published", None)
+    if model is None or (model.encoder is None and not hasattr(pl_module, "information")):
+        return {}
     images = held_out(trainer, JUDGED)
-    if model is None or images is None or images[0].ndim != 4:
+    if images is None or images[0].ndim != 4:
         return {}
     x, y = images
     found: dict[str, float] = {}

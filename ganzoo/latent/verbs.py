@@ -3,7 +3,7 @@
 Each writes pictures and the latents behind them to a folder, and returns a line to print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,6 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from ganzoo.files import write_atomically
 from ganzoo.inference import Inference
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
 from ganzoo.latent.files import load_latents, save_latents
@@ -28,7 +27,7 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
-from ganzoo.pictures import grid, save_png
+from ganzoo.pictures import grid, save_gif, save_png
 from ganzoo.pixels import to_float
 from ganzoo.roles import check_labels
 
@@ -45,15 +44,6 @@ AT_ONCE = 256  # latents decoded between two steps of the progress bar
 def of_seeds(model: Inference, seeds: Sequence[int]) -> Tensor:
     """Return the latents of seeds, [len(seeds), dim]: those of ``ganzoo generate``."""
     return model.generator.prior.seeded(list(seeds))
-
-
-def of_images(model: Inference, files: Sequence[str | Path], labels: Labels = None) -> Tensor:
-    """Return the latents of picture files by the model's encoder, [len(files), dim].
-
-    Raises:
-        ValueError: there is no encoder, or a file is no picture.
-    """
-    return model.encode(read_images(files, model.generator.image_shape), labels).cpu()
 
 
 def of_term(model: Inference, text: str) -> Tensor:
@@ -168,13 +158,15 @@ def interpolate(
     Raises:
         ValueError: fewer than two latents, no step, labels that are wrong, or a model of no pictures.
     """
+    if not 1 <= fps <= 50:
+        raise ValueError(f"fps must be from 1 to 50, as GIF counts in hundredths of a second, got {fps}")
     way = path(z, steps, model.generator.prior, loop)
     labels = _nearest(check_labels(labels, len(z), model.generator.num_classes), len(way), steps)
     images = _decoded(model, way, labels)
     closed = torch.cat([images, images[:1]]) if loop else images
     rows = [closed[start : start + steps + 1] for start in range(0, len(closed) - 1, steps)]
     strip = grid(torch.cat(rows), columns=steps + 1)
-    save_gif(images, Path(out) / "interpolation.gif", fps)
+    save_gif(frames(images), Path(out) / "interpolation.gif", round(1000 / fps))
     save_png(strip, Path(out) / "interpolation.png")
     _save(Path(out) / "latents.npz", model, way, labels)
     return f"{len(way)} frames through {len(z)} latents in {Path(out) / 'interpolation.gif'}"
@@ -282,23 +274,9 @@ def edit(
     return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
 
 
-def save_gif(images: Tensor, file: str | Path, fps: int = 16) -> Path:
-    """Write images [N, C, H, W] in [-1, 1] as one GIF that repeats for ever, whole or not at all.
-
-    Raises:
-        ValueError: ``fps`` is not from 1 to 50.
-    """
-    if not 1 <= fps <= 50:
-        raise ValueError(f"fps must be from 1 to 50, as GIF counts in hundredths of a second, got {fps}")
-    frames = [grid(image[None], columns=1, gap=0, cell=256) for image in images]
-    first, *rest = [frame if frame.mode == "L" else frame.quantize() for frame in frames]
-    duration = round(1000 / fps)
-
-    def write(temporary: Path) -> None:
-        first.save(temporary, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
-
-    write_atomically(Path(file), write)
-    return Path(file)
+def frames(images: Tensor) -> Iterator[Image.Image]:
+    """Yield each of the images [N, C, H, W] in [-1, 1] as a picture of about 256 pixels."""
+    return (grid(image[None], columns=1, gap=0, cell=256) for image in images)
 
 
 def _directions(model: Inference, method: Method, labels: Labels) -> Directions:

@@ -15,7 +15,7 @@ from ganzoo.roles import Encoder, Generator, Part
 class LatentEncoder(Generative):
     """Encoder that returns the latent of a generated image.
 
-        L_E = E_z[|z - E(G(z))|²] / dim                                (Perarnau 2016, Eq. 3, without y)
+        L_E = E_z[|z - E(G(z))|²] / dim
 
     Its optimum is the posterior mean E[z | x], which is z itself where G is one-to-one. E never sees a real image.
     Of a conditional G the images have the classes of the batch.
@@ -96,7 +96,7 @@ class ImageEncoder(LatentEncoder):
 class IcGAN(LatentEncoder):
     """The two encoders that make a conditional generator invertible: E_z for the latent, E_y for the class.
 
-        L_E = E_{z,y}[|z - E_z(G(z, y))|²] / dim - E_{x,y}[log P(y | E_y(x))]          (Eqs. 3 and 4)
+        L_E = E_{z,y}[|z - E_z(G(z, y))|²] / dim - E_{x,y}[log P(y | E_y(x))]
 
     E_z learns from generated images, E_y from real ones. An image is edited as G(E_z(x), y') with another class y'.
     The networks say which of the paper's three designs it is:

@@ -12,7 +12,7 @@ from ganzoo.latents import Code
 from ganzoo.models.gan import GAN
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import ENCODED, Discriminator, Generator, decode, seed_range
+from ganzoo.roles import ENCODED, Discriminator, Generator, check_images, decode, seed_range
 
 VARIANCE = {"uniform": 1 / 3, "normal": 1.0}  # of a continuous code
 
@@ -112,8 +112,7 @@ class InfoGAN(GAN):
         Raises:
             ValueError: the images have another shape than G's.
         """
-        if tuple(x.shape[1:]) != self.G.image_shape:
-            raise ValueError(f"expected images {['N', *self.G.image_shape]}, got {list(x.shape)}".replace("'", ""))
+        check_images(x, self.G.image_shape)
         like = next(self.D.parameters())
         mode = self.D.training
         self.D.eval()

@@ -69,7 +69,7 @@ class LatentRegressor(GAN):
         return [("g", self.G_ema, self.G), ("e", self.E_ema, self.E)]
 
 
-class JointLatentRegressor(GAN):
+class JointLatentRegressor(LatentRegressor):
     """GAN whose G is asked to make images from which an encoder can tell their latent.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
@@ -102,21 +102,12 @@ class JointLatentRegressor(GAN):
         encoder: Encoder,
         discriminator: Discriminator,
         latent_weight: float = 0.25,
-        objective: Objective = NonSaturating(),
-        e_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
-        check_regressor(encoder, generator)
+        super().__init__(generator, encoder, discriminator, **kwargs)
         if latent_weight <= 0:
             raise ValueError(f"latent_weight must be positive, got {latent_weight}: without it play LatentRegressor")
-        self.E, self.E_ema = encoder, averaged(encoder)
         self.latent_weight = latent_weight
-        self.e_optimizer = e_optimizer
-
-    def players(self) -> dict[str, Player]:
-        """D and G as in a GAN, then E, on every batch."""
-        return {**super().players(), "e": Player(self.e_loss, [self.E], self.e_optimizer)}
 
     def g_loss(self, batch: Any) -> Terms:
         """L_G: ``adv`` and ``latent``."""
@@ -124,16 +115,6 @@ class JointLatentRegressor(GAN):
         z = self.prior(len(x))
         fake = self.G(z)
         return {"adv": self.objective.g(self.D(fake)), "latent": self.latent_weight * distance(z, self.E(fake))}
-
-    def e_loss(self, batch: Any) -> Terms:
-        """L_E."""
-        x, _ = batch
-        z = self.prior(len(x))
-        return {"latent": distance(z, self.E(self.G(z)))}
-
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network)."""
-        return [("g", self.G_ema, self.G), ("e", self.E_ema, self.E)]
 
 
 def distance(z: Tensor, guess: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from ganzoo.inference import Labels
 from ganzoo.latents import Gaussian, Normal
 from ganzoo.likelihoods import Bernoulli, Likelihood
 from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import ENCODED, Encoder, Generator, check_labels
+from ganzoo.roles import ENCODED, Encoder, Generator, check_images, check_labels
 
 Posteriors = Iterator[tuple[Gaussian, Tensor, Tensor | None]]
 
@@ -138,9 +138,7 @@ class VAE(Generative):
 
     def posteriors(self, x: Tensor, labels: Labels) -> Posteriors:
         """Cut images into parts that are evaluated at once, and return of each q(z|x), the images and G's labels."""
-        if tuple(x.shape[1:]) != self.E.image_shape or not x.is_floating_point():
-            expected = ", ".join(map(str, self.E.image_shape))
-            raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
+        check_images(x, self.E.image_shape)
         y = check_labels(labels, len(x), self.G.num_classes)
         like = next(self.E_ema.parameters())
         for rows in torch.arange(len(x)).split(ENCODED):

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganzoo.networks.conditional import _n_features
 from ganzoo.networks.labels import check_label
 from ganzoo.networks.layers import check_counts, he
+from ganzoo.networks.trunk import check_trunk, n_features
 from ganzoo.roles import Discriminator, for_images
 
 
@@ -55,7 +55,7 @@ class WithCodes(Discriminator):
                 f" got categorical={self.categorical}, uniform={uniform}"
             )
         self.discriminator = discriminator
-        hidden = he(nn.Linear(_n_features(discriminator), width), slope=0.1)
+        hidden = he(nn.Linear(n_features(discriminator), width), slope=0.1)
         self.q = nn.Sequential(nn.Flatten(), hidden, nn.LeakyReLU(0.1), he(nn.Linear(width, n_out), slope=1.0))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -69,23 +69,3 @@ class WithCodes(Discriminator):
         D: Any = self.discriminator
         features = D.features(x)
         return D.head(features).reshape(x.shape[0]), self.q(features)
-
-
-def check_trunk(discriminator: Discriminator) -> None:
-    """Check that another network can share the features of a discriminator.
-
-    Raises:
-        ValueError: it is conditional, judges several images together, or has no features and head.
-    """
-    if discriminator.num_classes:
-        raise ValueError(
-            f"discriminator must be unconditional, got one of {discriminator.num_classes} classes:"
-            " leave its num_classes at 0"
-        )
-    if discriminator.pack != 1:
-        raise ValueError(f"discriminator must judge single images, got one that judges {discriminator.pack} at once")
-    if not (hasattr(discriminator, "features") and hasattr(discriminator, "head")):
-        raise ValueError(
-            f"discriminator must have features and a head, got {type(discriminator).__name__}:"
-            " wrap a network such as DCGANDiscriminator"
-        )

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ganzoo.networks.labels import check_label
+from ganzoo.networks.trunk import check_trunk, n_features
 from ganzoo.roles import Discriminator, for_images
 
 
@@ -33,25 +33,12 @@ class WithClassifier(Discriminator):
     ) -> None:
         discriminator = for_images(discriminator, image_shape)
         super().__init__(discriminator.image_shape)
-        if discriminator.num_classes:
-            raise ValueError(
-                f"discriminator must be unconditional, got one of {discriminator.num_classes} classes:"
-                " leave its num_classes at 0"
-            )
-        if discriminator.pack != 1:
-            raise ValueError(
-                f"discriminator must judge single images, got one that judges {discriminator.pack} at once"
-            )
-        if not (hasattr(discriminator, "features") and hasattr(discriminator, "head")):
-            raise ValueError(
-                f"discriminator must have features and a head, got {type(discriminator).__name__}:"
-                " wrap a network such as DCGANDiscriminator"
-            )
+        check_trunk(discriminator)
         if num_classes < 2:
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         self.n_classes = num_classes
         self.discriminator = discriminator
-        self.classifier = nn.Linear(_n_features(discriminator), num_classes)
+        self.classifier = nn.Linear(n_features(discriminator), num_classes)
         nn.init.xavier_uniform_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
 
@@ -66,14 +53,3 @@ class WithClassifier(Discriminator):
         D: Any = self.discriminator
         features = D.features(x)
         return D.head(features).reshape(x.shape[0]), self.classifier(features.flatten(1))
-
-
-@torch.no_grad()
-def _n_features(discriminator: Discriminator) -> int:
-    """Return the size of the features of an image; the network is left as it was."""
-    like = next(discriminator.parameters())
-    D: Any = discriminator
-    mode = D.training
-    features = D.eval().features(like.new_zeros(1, *D.image_shape))
-    D.train(mode)
-    return int(features.numel())

@@ -287,7 +287,10 @@ def test_the_configuration_file_makes_the_game():
         ),
         (lambda: InfoGAN(Times(), Bowl(), info_weight=-1.0), "must not be negative, got info_weight=-1.0"),
         (lambda: InfoGAN(Times(), Bowl(), q_weight=-0.5), "must not be negative, got .* q_weight=-0.5"),
-        (lambda: small().codes(torch.zeros(2, 1, 4, 4)), r"expected images \[N, 1, 8, 8\], got \[2, 1, 4, 4\]"),
+        (
+            lambda: small().codes(torch.zeros(2, 1, 4, 4)),
+            r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got torch.float32 \[2, 1, 4, 4\]",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):
