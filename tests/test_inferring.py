@@ -19,7 +19,7 @@ from ganzoo.pictures import grid, save_png
 from ganzoo.pixels import to_float
 from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, digits, fast, make, some, trainer
 
-ENCODERS = ["BiGAN", "CVAE", "IcGAN", "LatentRegressor", "VAE"]
+ENCODERS = ["BiGAN", "CVAE", "IBGAN", "IcGAN", "LatentRegressor", "VAE"]
 RECON = {"recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"}
 
 

@@ -60,12 +60,13 @@ class SampleGrid(L.Callback):
         model = getattr(pl_module, "published", None)
         if model is None or len(model.generator.image_shape) != 3:
             return {}
+        found = {}
         images = None if model.encoder is None else held_out(trainer, COLUMNS * PAIRS)
-        found = {
-            "reconstructions": None if images is None else reconstructions(model, images),
-            "traversals": traversals(model, self.seed),
-        }
-        return {name: image for name, image in found.items() if image is not None}
+        if images is not None:
+            found["reconstructions"] = reconstructions(model, images)
+        if model.encoder is not None or model.generator.prior.codes:
+            found["traversals"] = traversals(getattr(pl_module, "walked", model), self.seed)
+        return found
 
     def picture(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
         """Return the grid of images, or the points over as many of the data."""

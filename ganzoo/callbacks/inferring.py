@@ -66,20 +66,18 @@ def reconstructions(model: Inference, images: tuple[Tensor, Tensor]) -> Image.Im
     return grid(torch.cat([half for pair in zip(*rows, strict=True) for half in pair]), columns=min(COLUMNS, len(x)))
 
 
-def traversals(model: Inference, seed: int) -> Image.Image | None:
-    """Return a walk per row through each code, or without codes through the first latents if there is an encoder.
+def traversals(model: Inference, seed: int) -> Image.Image:
+    """Return a walk per row through each code, or without codes through the first latents.
 
-    All rows start from the latent of ``seed``, and of a conditional G show class 0. None: nothing to walk through.
+    All rows start from the latent of ``seed``, and of a conditional G show class 0.
     """
     prior = model.generator.prior
     z = model.latents(1, seed)
     if prior.codes:
         walks = [traverse_code(z, code, code_values(code, STEPS)) for code in prior.codes]
-    elif model.encoder is not None:
+    else:
         dimensions = range(min(prior.dim, WALKS))
         walks = [traverse_dimension(z, k, dimension_values(prior, k, STEPS)) for k in dimensions]
-    else:
-        return None
     rows = [model.decode(walk[0], 0 if model.generator.num_classes else None).float().cpu() for walk in walks]
     columns = max(len(row) for row in rows)
     black = [torch.full((columns - len(row), *row.shape[1:]), -1.0) for row in rows]

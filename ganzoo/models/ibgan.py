@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from ganzoo.game import Player, Terms
-from ganzoo.generative import averaged, some_images
+from ganzoo.generative import averaged
+from ganzoo.inference import Inference
 from ganzoo.models.gan import GAN
+from ganzoo.networks.bottleneck import Noiseless
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Optimizer, RMSprop
-from ganzoo.roles import Discriminator, Encoder, Generator, decode, encode, seed_range
+from ganzoo.roles import Discriminator, Encoder, Generator, decode, seed_range
 
 
 class IBGAN(GAN):
@@ -27,7 +29,8 @@ class IBGAN(GAN):
         I^L = dim z / 2 - E|z - ẑ(x)|² / 2    (at most dim z / 2, 0 if ẑ knows nothing)
 
     is logged as -``info``, and β I^U as ``kl``. β = 0 leaves InfoGAN on normal codes; a large β makes r ignore z.
-    G, e and q are one player. G with its channel is ``Bottleneck``: its latent is [z, ε], so that a seed is an image.
+    G, e and q are one player. G with its channel is ``Bottleneck``: its latent is [z, ε], so that a seed is an image,
+    and an image is encoded as [ẑ(x), 0], which G decodes through r̂ = μ(ẑ(x)).
 
     Jeon et al., "IB-GAN: Disentangled Representation Learning with Information Bottleneck Generative Adversarial
     Networks", 2021. https://arxiv.org/abs/2510.20165
@@ -72,13 +75,14 @@ class IBGAN(GAN):
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = beta
-        self.Q, self.Q_ema = encoder, averaged(encoder)
+        self.E = Noiseless(encoder, self.G.prior.dim - encoder.dim)
+        self.E_ema = averaged(self.E)
 
     def players(self) -> dict[str, Player]:
         """D moves on every batch; G with e, and q, on every ``n_critic``-th."""
         return {
             "d": Player(self.d_loss, [self.D], self.d_optimizer),
-            "g": Player(self.g_loss, [self.G, self.Q], self.g_optimizer, every=self.n_critic),
+            "g": Player(self.g_loss, [self.G, self.E], self.g_optimizer, every=self.n_critic),
         }
 
     def g_loss(self, batch: Any) -> Terms:
@@ -86,46 +90,36 @@ class IBGAN(GAN):
         x, _ = batch
         latents = self.prior(len(x))
         fake = self.G(latents)
-        lower, upper = bounds(self.G, latents, self.Q(fake))
+        lower, upper = bounds(self.G, latents, self.E(fake))
         return {"adv": self.objective.g(self.D(fake)), "info": -lower, "kl": self.beta * upper}
 
-    def averages(self) -> list[tuple[str, torch.nn.Module, torch.nn.Module]]:
-        """G with e, and q, are averaged."""
-        return [*super().averages(), ("g", self.Q_ema, self.Q)]
+    @property
+    def walked(self) -> Inference:
+        """What pictures of traversals walk through: r, from the averages."""
+        G: Any = self.G_ema
+        return Inference(G.generator)
 
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:
         """Return r̂ = μ(ẑ(x)), [N, dim of r], of images x in [-1, 1], from the averages: q, then e."""
         G: Any = self.G_ema
-        r: Tensor = G.posterior(encode(self.Q_ema, x)).mean
+        r: Tensor = G.posterior(self.encode(x)[:, : G.dim]).mean
         return r
 
     @torch.no_grad()
     def information_bounds(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return I^L as "lower" and I^U as "upper", in nats, of ``n`` seeds from ``seed`` on, from the averages."""
         z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        zhat = encode(self.Q_ema, decode(self.G_ema, z))
+        zhat = self.encode(decode(self.G_ema, z))
         lower, upper = bounds(self.G_ema, z.to(zhat), zhat)
         return {"lower": lower.item(), "upper": upper.item()}
 
-    @torch.no_grad()
-    def check_shapes(self) -> None:
-        """Pass a few images through all networks.
-
-        Raises:
-            ValueError: what a network returns has the wrong shape, or the data's images or classes are not G's.
-        """
-        super().check_shapes()
-        found = self.Q_ema(some_images(self.G_ema, 2)[0])
-        if tuple(found.shape) != (2, self.Q.dim):
-            raise ValueError(f"encoder must return latents of shape {[2, self.Q.dim]}, got {list(found.shape)}")
-
 
 def bounds(generator: Generator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (I^L, I^U) of latents [z, ε] and of what q reads in their images, [N, dim of z]."""
+    """Return (I^L, I^U) of latents [z, ε] and of what q reads in their images, [N, ≥ dim of z]."""
     G: Any = generator
     z = latents[:, : G.dim]
-    lower = (G.dim - (z - zhat).square().sum(dim=1).mean()) / 2
+    lower = (G.dim - (z - zhat[:, : G.dim]).square().sum(dim=1).mean()) / 2
     return lower, G.posterior(z).kl().mean()
 
 

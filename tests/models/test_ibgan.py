@@ -8,12 +8,14 @@ import torch
 import yaml
 from torch import nn
 
+from ganzoo.callbacks.inferring import traversals
 from ganzoo.config import build
 from ganzoo.latents import Code, Coded, Normal, Prior
 from ganzoo.models.ibgan import IBGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.networks.bottleneck import Bottleneck
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganzoo.pictures import grid
 from ganzoo.roles import Discriminator, Encoder, decode, encode
 from tests.models.hand import mean, total
 from tests.networks.nets import dead_parameters, disturb
@@ -116,8 +118,8 @@ def by_hand(beta):
     with torch.no_grad():
         game.G.e[-1].weight.zero_()
         game.G.e[-1].bias.copy_(torch.tensor([*m, *v]))
-        game.Q.net[-1].weight.zero_()
-        game.Q.net[-1].bias.copy_(torch.tensor(b))
+        game.E.encoder.net[-1].weight.zero_()
+        game.E.encoder.net[-1].bias.copy_(torch.tensor(b))
     upper = sum((a * a + math.exp(c) - 1 - c) / 2 for a, c in zip(m, v, strict=True))
     lower = 3 / 2 - mean([sum((z - g) ** 2 for z, g in zip(row[:3], b, strict=True)) for row in Fixed.ROWS]) / 2
     return game, lower, upper
@@ -150,7 +152,7 @@ def test_the_information_is_the_log_density_and_the_entropy():
     game = model(beta=0.5).double()
     game.G.prior = Fixed()
     latents = game.prior(3)
-    zhat = game.Q(game.G(latents))
+    zhat = game.E.encoder(game.G(latents))
     log_q = torch.distributions.Normal(zhat, 1).log_prob(latents[:, :3]).sum(dim=1).mean()
     expected = log_q + 3 / 2 * math.log(2 * math.pi * math.e)
     torch.testing.assert_close(-game.g_loss((torch.zeros(3), None))["info"], expected)
@@ -160,12 +162,12 @@ def test_the_information_moves_g_e_and_q():
     game = model()
     game.g_loss((torch.zeros(16), None))["info"].backward()
     assert dead_parameters(game.G) == []
-    assert dead_parameters(game.Q) == []
+    assert dead_parameters(game.E.encoder) == []
     assert all(p.grad is None for p in game.D.parameters())
     game = model()
     game.g_loss((torch.zeros(16), None))["kl"].backward()
     assert dead_parameters(game.G.e) == []
-    assert all(p.grad is None for p in (*game.G.generator.parameters(), *game.Q.parameters()))
+    assert all(p.grad is None for p in (*game.G.generator.parameters(), *game.E.encoder.parameters()))
 
 
 class Columns(Prior):
@@ -198,7 +200,7 @@ class BothOf(Discriminator):
 def test_without_beta_it_is_infogan_on_z():
     game, batch = model(beta=0.0), (torch.zeros(32), None)
     game.G.prior = Columns()
-    other = InfoGAN(game.G, BothOf(game.D, game.Q), **fast())
+    other = InfoGAN(game.G, BothOf(game.D, game.E.encoder), **fast())
     losses = []
     for each in (game, other):
         torch.manual_seed(3)
@@ -274,14 +276,14 @@ def test_the_bounds_enclose_the_information_of_a_gaussian_chain(A, variance, tig
 def test_a_large_beta_closes_the_channel(beta):
     game = model(beta=beta, ema_decay=0.0)
     start = game.information_bounds(256)
-    optimizer = torch.optim.Adam([*game.G.parameters(), *game.Q.parameters()], lr=2e-2)
+    optimizer = torch.optim.Adam([*game.G.parameters(), *game.E.encoder.parameters()], lr=2e-2)
     for _ in range(80):
         optimizer.zero_grad()
         terms = game.g_loss((torch.zeros(64), None))
         (terms["info"] + terms["kl"]).backward()
         optimizer.step()
     game.G_ema.load_state_dict(game.G.state_dict())
-    game.Q_ema.load_state_dict(game.Q.state_dict())
+    game.E_ema.load_state_dict(game.E.state_dict())
     end = game.information_bounds(4096)
     if beta:
         assert start["upper"] > 0.02
@@ -302,34 +304,49 @@ def test_d_moves_alone_and_g_e_and_q_together(tmp_path):
     assert set(game.shown) == {"d/adv", "g/adv", "g/info", "g/kl"}
     now = dict(game.named_parameters())
     assert not [name for name in now if torch.equal(now[name], before[name])]
-    for name in [name for name in now if name.startswith("Q_ema.") or name.startswith("G_ema.")]:
+    for name in [name for name in now if name.startswith("E_ema.") or name.startswith("G_ema.")]:
         live = name.replace("_ema", "", 1)
         torch.testing.assert_close(now[name], before[live] / 10 + now[live] * 9 / 10)
     owners = {
         name: {id(p) for net in player.networks for p in net.parameters()} for name, player in game.players().items()
     }
     assert owners["d"] == {id(p) for p in game.D.parameters()}
-    assert owners["g"] == {id(p) for net in (game.G, game.Q) for p in net.parameters()}
+    assert owners["g"] == {id(p) for net in (game.G, game.E.encoder) for p in net.parameters()}
 
 
 def test_the_representation_is_the_mean_of_r_at_the_z_that_is_read():
     game = model()
     x = game.sample(5)
-    z = encode(game.Q_ema, x)
+    z = encode(game.E_ema.encoder, x)
     torch.testing.assert_close(game.represent(x), game.G_ema.posterior(z).mean)
     assert game.represent(x).shape == (5, 2)
     assert not game.represent(x).requires_grad
     expected = game.represent(x)
     with torch.no_grad():
-        for p in (*game.G.parameters(), *game.Q.parameters()):
+        for p in (*game.G.parameters(), *game.E.encoder.parameters()):
             p.add_(1)  # the averages are asked, not the networks that move
     assert torch.equal(game.represent(x), expected)
     assert torch.equal(game.sample(5), decode(game.G_ema, game.G_ema.prior.seeded(range(16)))[:5])
 
 
-def test_it_cannot_encode_to_the_noise_of_the_channel():
-    with pytest.raises(ValueError, match="has no encoder"):
-        model().encode(torch.zeros(1, *SHAPE))
+def test_an_image_is_decoded_through_the_mean_of_r():
+    game = model()
+    x = game.sample(5)
+    z = game.encode(x)
+    assert z.shape == (5, 3 + 2)
+    torch.testing.assert_close(z[:, :3], encode(game.E_ema.encoder, x))
+    assert torch.equal(z[:, 3:], torch.zeros(5, 2))
+    torch.testing.assert_close(game.reconstruct(x), game.G_ema.decode(game.represent(x)))
+
+
+def test_pictures_walk_through_r():
+    """A row for each number of r, and nothing else of r changes along it."""
+    walked = model().walked
+    assert walked.generator.prior.dim == 2
+    z = walked.latents(1, 5).repeat(20, 1)
+    for k in range(2):
+        z[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
+    assert traversals(walked, seed=5).tobytes() == grid(walked.generator(z), columns=10).tobytes()
 
 
 def test_the_configuration_file_makes_the_game():
@@ -338,7 +355,7 @@ def test_the_configuration_file_makes_the_game():
     file = Path(__file__).parents[2] / "configs" / "models" / "ibgan.yaml"
     game = build(yaml.safe_load(file.read_text())["model"])
     assert type(game) is IBGAN
-    assert type(game.Q) is DCGANEncoder
+    assert type(game.E.encoder) is DCGANEncoder
     assert (game.G.dim, game.G.prior.dim, game.beta) == (16, 26, 0.141)
     assert build(model().config()).config() == model().config()
 
@@ -361,6 +378,6 @@ def test_what_does_not_fit_is_refused(make, message):
 
 def test_an_encoder_with_a_wrong_output_is_refused_before_training(tmp_path):
     game = model()
-    game.Q_ema.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    with pytest.raises(ValueError, match=r"encoder must return latents of shape \[2, 3\], got \[2, 2\]"):
+    game.E_ema.encoder.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(ValueError, match=r"encoder must return latents of shape \[2, 5\], got \[2, 4\]"):
         trainer(1, tmp_path).fit(game, datamodule=digits())
