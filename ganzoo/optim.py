@@ -139,19 +139,18 @@ class Adam(Optimizer):
 
     def rehearse(self, optimizer: torch.optim.Optimizer) -> Step:
         """Return differentiable steps of Adam; ε² stands under the root, which has no slope at 0 otherwise."""
-        m, v = _state(optimizer, "exp_avg"), _state(optimizer, "exp_avg_sq")
+        m, v = _flat(_state(optimizer, "exp_avg")), _flat(_state(optimizer, "exp_avg_sq"))
         t, lr = _steps_done(optimizer), optimizer.param_groups[0]["lr"]
 
         def step(weights: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
             nonlocal m, v, t
+            w, g = _flat(weights), _flat(gradients)  # one operation on all instead of one on each
             t += 1
-            m = [self.beta1 * a + (1 - self.beta1) * g for a, g in zip(m, gradients, strict=True)]
-            v = [self.beta2 * a + (1 - self.beta2) * g.square() for a, g in zip(v, gradients, strict=True)]
+            m = m + (1 - self.beta1) * (g - m)
+            v = v + (1 - self.beta2) * (g * g - v)
             fix1, fix2 = 1 - self.beta1**t, 1 - self.beta2**t
-            moved = []
-            for w, a, b in zip(weights, m, v, strict=True):
-                moved.append((1 - lr * self.weight_decay) * w - lr * (a / fix1) / (b / fix2 + self.eps**2).sqrt())
-            return moved
+            w = (1 - lr * self.weight_decay) * w - lr / fix1 * m / (v / fix2 + self.eps**2).sqrt()
+            return [part.view_as(p) for part, p in zip(w.split([p.numel() for p in weights]), weights, strict=True)]
 
         return step
 
@@ -223,6 +222,10 @@ class SGD(Optimizer):
             return [w - lr * b for w, b in zip(weights, buffers, strict=True)]
 
         return step
+
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
 def _state(optimizer: torch.optim.Optimizer, name: str) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import subprocess
 import warnings
@@ -197,7 +198,18 @@ def test_diversity_is_the_mean_distance():
 def test_of_labelled_images_only_pairs_of_one_class_count():
     images = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0], [9.0, 9.0]])
     assert diversity(images, torch.tensor([0, 0, 0, 1])) == pytest.approx((5 + 1 + 18**0.5) / 3)
-    assert diversity(images, torch.tensor([0, 1, 2, 3])) == 0
+    assert math.isnan(diversity(images, torch.tensor([0, 1, 2, 3])))
+
+
+def test_where_no_class_has_two_samples_nothing_is_told(tmp_path):
+    """Two samples of two classes say nothing of what is within a class."""
+    watch = Watch(every=1, warmup=1, n=32)
+    watch.on_train_start = lambda trainer, module: setattr(watch, "_real", 1.0)
+    watch.n = 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Collapse)
+        fit(make("CGAN"), tmp_path, 2, watch)
+    assert math.isnan(watch.share)
 
 
 def test_two_samples_are_the_least():

@@ -307,6 +307,21 @@ def test_a_game_over_a_trained_generator_asks_for_it(cli):
         instantiated(cli, "--config", "models/icgan")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.generator.path", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 28, 28\)"),
+        (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
+        (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
+    ],
+)
+def test_what_does_not_fit_a_trained_generator_is_told(words, message, cli, tmp_path):
+    path = published_generator("models/icgan", (1, 28, 28), tmp_path)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        instantiated(cli, "--config", "models/icgan", "--config", "data/digits28", *path, *words)
+
+
 @pytest.mark.parametrize("data", IMAGES)
 def test_every_image_set_goes_with_dcgan(data, cli):
     root = ["--data.root", "x"] if data in ("data/folder", "data/shards") else []

@@ -1,5 +1,6 @@
 """Watching for what ruins a run unnoticed."""
 
+import math
 import warnings
 from typing import Any
 
@@ -50,10 +51,12 @@ class Watch(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         """Compare the samples' diversity with the data's."""
-        if trainer.global_step % self.every or not self._real:
+        if trainer.global_step % self.every or not self._real > 0:
             return
         labels = labels_of(trainer, pl_module, range(self.seed, self.seed + self.n))
         self.share = diversity(pl_module.sample(self.n, self.seed, labels), labels) / self._real
+        if math.isnan(self.share):
+            return
         for logger in trainer.loggers:
             logger.log_metrics({"watch/diversity": self.share}, step=trainer.global_step)
         low = self.share < self.low and trainer.global_step >= self.warmup
@@ -86,10 +89,10 @@ class Watch(L.Callback):
 def diversity(images: Tensor, labels: Tensor | None = None) -> float:
     """Return the mean Euclidean distance between two different members of [N, ...], if labelled of the same class.
 
-    It is 0 where no class has two members.
+    It is nan, and so never called low, where no class has two members.
     """
     flat = images.detach().float().flatten(1)
     distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
     pairs = torch.ones_like(distances) if labels is None else labels[:, None].eq(labels).to(distances)
     pairs.fill_diagonal_(0)
-    return float((distances * pairs).sum() / pairs.sum().clamp(min=1))
+    return float((distances * pairs).sum() / pairs.sum())
