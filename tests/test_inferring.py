@@ -74,6 +74,21 @@ def test_without_codes_the_latents_are_walked_through():
     assert traversals(model.published, seed=5).tobytes() == grid(model.published.decode(z), columns=10).tobytes()
 
 
+def test_a_bottleneck_is_walked_through_behind_its_channel(tmp_path):
+    model = make("IBGAN", **fast())
+    fit(model, tmp_path, SampleGrid(every=2))
+    save_png(traversals(model.walked, 0), tmp_path / "expected.png")
+    with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "traversals/0000002.png") as other:
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_model_that_names_classes_is_not_told_them():
+    model, x = make("IcGAN").eval().published, to_float(torch.cat(list(digits().images("test", 20))))
+    assert len(model.classify(x).unique()) > 1
+    wrong = (model.classify(x) + 1) % 10
+    assert torch.equal(reconstructed(model, x, wrong), model.reconstruct(x))
+
+
 # -- values
 
 
