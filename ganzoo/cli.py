@@ -22,6 +22,7 @@ with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see
 
 without a trainer
   generate      images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
+  encode        latents of pictures:     ganzoo encode MODEL a.png b.png --out DIR
   interpolate   from latent to latent:   ganzoo interpolate MODEL --seeds 0,5,9 --steps 16 --out DIR
   traverse      along codes, directions: ganzoo traverse MODEL --directions jacobian --seeds 0-7 --out DIR
   arithmetic    sums of latents:         ganzoo arithmetic MODEL --plus 1,2,3 --minus 4,5,6 --plus 7,8,9
@@ -36,7 +37,7 @@ all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path l
 Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; all of it: GANZOO_TRACEBACK=1."""
 
 TRAINED = ("fit", "validate", "test", "predict")
-VERBS = (*TRAINED, "generate", "interpolate", "traverse", "arithmetic", "edit", "export", "list", "fetch")
+VERBS = (*TRAINED, "generate", "encode", "interpolate", "traverse", "arithmetic", "edit", "export", "list", "fetch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if verb in TRAINED:
             return trained(verb, rest)
-        own = (generate, interpolate, traverse, arithmetic, edit, export, fetch)
+        own = (generate, encode, interpolate, traverse, arithmetic, edit, export, fetch)
         return {"list": list_, **{function.__name__: function for function in own}}[verb](rest)
     except (ValueError, ArithmeticError, OSError, ImportError) as error:
         if os.environ.get("GANZOO_TRACEBACK"):
@@ -197,6 +198,26 @@ def export(rest: list[str]) -> int:
     return 0
 
 
+def encode(rest: list[str]) -> int:
+    """Write the latents of pictures."""
+    parser = Parser(
+        prog="ganzoo encode",
+        description="Write the latents of pictures, latents.npz for --latents of other verbs, and what they decode to.",
+    )
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint, with an encoder")
+    parser.add_argument("images", nargs="+", metavar="FILE", help="pictures")
+    parser.add_argument("--labels", help="one class, or a comma-separated list of one per picture (conditional models)")
+    parser.add_argument("--out", default="latents", help="folder (default: latents)")
+    given = parser.parse_args(rest)
+    labels = parse_labels(given.labels)
+    from ganzoo.hub import load
+    from ganzoo.latent import verbs
+
+    model = load(given.model)
+    print(verbs.encode(model, verbs.read_images(given.images, model.generator.image_shape), given.out, labels))
+    return 0
+
+
 def interpolate(rest: list[str]) -> int:
     """Write the way through latents."""
     parser = start(Parser(prog="ganzoo interpolate", description="Walk from latent to latent: a GIF, a strip, an npz."))
@@ -286,16 +307,13 @@ def start(parser: Parser) -> Parser:
 def started(given: argparse.Namespace, default: str) -> tuple[Any, Any, list[int] | None]:
     """Return the model, the latents and the labels that the command names."""
     labels = parse_labels(given.labels)
-    import torch
-
     from ganzoo.hub import load
     from ganzoo.latent import verbs
 
     model = load(given.model)
     if given.images:
-        x = verbs.read_images(given.images, model.generator.image_shape)
-        y = model.classes(x, labels)
-        return model, model.encode(x, y).cpu(), y if y is None else torch.as_tensor(y).tolist()
+        z, labels = verbs.of_images(model, verbs.read_images(given.images, model.generator.image_shape), labels)
+        return model, z, labels
     return model, verbs.of_term(model, given.latents or given.seeds or default), labels
 
 

@@ -42,6 +42,14 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
     return Image.fromarray(array[:, :, 0] if c == 1 else array)
 
 
+def pairs(images: Tensor, others: Tensor, columns: int = 8) -> Image.Image:
+    """Tile images [N, C, H, W] in rows, each with the row of the ``others`` that belong to them below it."""
+    columns = min(columns, len(images))
+    missing = torch.ones(-len(images) % columns, *images.shape[1:])  # white
+    rows = zip(*(torch.cat([x.float().cpu(), missing]).split(columns) for x in (images, others)), strict=True)
+    return grid(torch.cat([row for pair in rows for row in pair]), columns=columns)
+
+
 def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
     """Draw points [N, 2] (or a histogram of [N, 1]), over ``others`` (the data) in grey.
 

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,12 +12,13 @@ from ganzoo.callbacks import Evaluate, SampleGrid
 from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, traversals
 from ganzoo.cli import main
 from ganzoo.hub import publish
+from ganzoo.latent.files import load_latents
 from ganzoo.latents import Coded, Normal
 from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.models import InfoGAN
 from ganzoo.networks import WithCodes
-from ganzoo.pictures import grid, save_png
-from ganzoo.pixels import to_float
+from ganzoo.pictures import grid, pairs, save_png
+from ganzoo.pixels import to_float, to_uint8
 from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, digits, fast, make, some, trainer
 
 ENCODERS = ["BiGAN", "CVAE", "IBGAN", "IcGAN", "LatentRegressor", "VAE"]
@@ -158,11 +160,39 @@ def test_pictures_are_latents_of_a_game_with_an_encoder(name, tmp_path, capsys):
     assert "3 frames through 2 latents" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoded_pictures_are_latents_for_the_other_verbs(name, tmp_path, capsys):
+    model = make(name).eval()
+    folder = str(publish(model, tmp_path / "it", {"data": None}))
+    x = some(model, 3, seed=3)
+    files = [str(save_png(grid(image[None], gap=0, cell=8), tmp_path / f"{i}.png")) for i, image in enumerate(x)]
+    told = ["--labels", "3"] if name == "CVAE" else []
+    assert main(["encode", folder, *files, *told, "--out", str(tmp_path / "o")]) == 0
+    assert "3 latents in" in capsys.readouterr().out
+    z, extra = load_latents(tmp_path / "o" / "latents.npz", model.G.prior.dim)
+    seen = to_float(to_uint8(x))
+    torch.testing.assert_close(z, model.encode(seen, 3 if told else None))
+    classes = [3] * 3 if told else model.published.classify(seen).tolist() if name == "IcGAN" else None
+    assert extra.get("y", np.array(None)).tolist() == classes
+    save_png(pairs(seen, model.reconstruct(seen, 3 if told else None)), tmp_path / "expected.png")
+    with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "o" / "reconstructions.png") as other:
+        assert one.tobytes() == other.tobytes()
+    assert (
+        main(
+            ["interpolate", folder, "--latents", str(tmp_path / "o" / "latents.npz"), "--steps", "2"]
+            + (["--labels", "3"] if model.G.num_classes else [])
+            + ["--out", str(tmp_path / "p")]
+        )
+        == 0
+    )
+
+
 def test_pictures_need_an_encoder(tmp_path, capsys):
     folder = str(publish(make("NSGAN").eval(), tmp_path / "it", {"data": None}))
     file = str(save_png(grid(torch.zeros(1, *SHAPE), gap=0, cell=8), tmp_path / "0.png"))
-    assert main(["interpolate", folder, "--images", file, file, "--out", str(tmp_path / "o")]) == 2
-    assert "this model has no encoder" in capsys.readouterr().err
+    for words in (["interpolate", folder, "--images", file, file], ["encode", folder, file]):
+        assert main([*words, "--out", str(tmp_path / "o")]) == 2
+        assert "this model has no encoder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

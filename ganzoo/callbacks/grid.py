@@ -10,11 +10,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.callbacks.inferring import COLUMNS, PAIRS, held_out, reconstructions, traversals
+from ganzoo.callbacks.inferring import held_out, reconstructed, traversals
 from ganzoo.callbacks.labels import classes_of, labels_of
-from ganzoo.pictures import grid, save_png, scatter
+from ganzoo.pictures import grid, pairs, save_png, scatter
 
-ROWS = 10  # of the grid of a conditional generator
+ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator
+INVERTED = 32  # images of the picture of reconstructions
 
 
 class SampleGrid(L.Callback):
@@ -61,9 +62,9 @@ class SampleGrid(L.Callback):
         if model is None or len(model.generator.image_shape) != 3:
             return {}
         found = {}
-        images = None if model.encoder is None else held_out(trainer, COLUMNS * PAIRS)
+        images = None if model.encoder is None else held_out(trainer, INVERTED)
         if images is not None:
-            found["reconstructions"] = reconstructions(model, images)
+            found["reconstructions"] = pairs(images[0], reconstructed(model, *images))
         if model.encoder is not None or model.generator.prior.codes:
             found["traversals"] = traversals(getattr(pl_module, "walked", model), self.seed)
         return found

@@ -15,7 +15,6 @@ from ganzoo.pictures import grid
 from ganzoo.pixels import to_float
 
 JUDGED = 1000  # images that are reconstructed
-COLUMNS, PAIRS = 8, 4  # of the picture of reconstructions
 WALKS, STEPS = 10, 10  # rows and columns of the picture of traversals
 
 
@@ -57,13 +56,6 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
             guessed = pl_module.codes(x)[first.name].cpu()
             found["code_accuracy"] = matched_accuracy(guessed, y, first.size, int(y.max()) + 1).accuracy
     return found
-
-
-def reconstructions(model: Inference, images: tuple[Tensor, Tensor]) -> Image.Image:
-    """Return rows of images, each with the row of their reconstructions below it."""
-    x, y = (part[: len(part) // COLUMNS * COLUMNS or len(part)] for part in images)
-    rows = [half.split(COLUMNS) for half in (x, reconstructed(model, x, y))]
-    return grid(torch.cat([half for pair in zip(*rows, strict=True) for half in pair]), columns=min(COLUMNS, len(x)))
 
 
 def traversals(model: Inference, seed: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What ``ganzoo interpolate``, ``traverse``, ``arithmetic`` and ``edit`` do with a model that is loaded.
+"""What ``ganzoo encode``, ``interpolate``, ``traverse``, ``arithmetic`` and ``edit`` do with a model that is loaded.
 
 Each writes pictures and the latents behind them to a folder, and returns a line to print.
 """
@@ -27,7 +27,7 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
-from ganzoo.pictures import grid, save_gif, save_png
+from ganzoo.pictures import grid, pairs, save_gif, save_png
 from ganzoo.pixels import to_float
 from ganzoo.roles import check_labels
 
@@ -66,6 +66,16 @@ def of_term(model: Inference, text: str) -> Tensor:
     if not len(chosen):
         raise ValueError(f"{file}.npz holds no latent of class {label!r}")
     return chosen
+
+
+def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
+    """Return the latents of pictures, [N, dim], and their labels: those given, or those that the model finds.
+
+    Raises:
+        ValueError: there is no encoder, or labels are missing, superfluous or wrong.
+    """
+    y = model.classes(x, labels)
+    return model.encode(x, y).cpu(), None if y is None else torch.as_tensor(y).tolist()
 
 
 def of_direction(model: Inference, text: str) -> Tensor:
@@ -133,6 +143,24 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
 
 
 # -- the verbs
+
+
+def encode(model: Inference, x: Tensor, out: str | Path, labels: Labels = None) -> str:
+    """Write the latents of pictures, and the pictures, each with what its latent decodes to below it.
+
+    Args:
+        model: Loaded.
+        x: Pictures, [N, C, H, W] in [-1, 1].
+        out: Folder.
+        labels: One class for all, or one per picture; only for a conditional model that does not find them itself.
+
+    Raises:
+        ValueError: there is no encoder, or labels are missing, superfluous or wrong.
+    """
+    z, labels = of_images(model, x, labels)
+    save_png(pairs(x, _decoded(model, z, labels)), Path(out) / "reconstructions.png")
+    _save(Path(out) / "latents.npz", model, z, labels)
+    return f"{len(z)} latents in {Path(out) / 'latents.npz'}, what they decode to in reconstructions.png beside it"
 
 
 def interpolate(

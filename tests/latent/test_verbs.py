@@ -76,6 +76,18 @@ def test_strengths_are_read():
             verbs.read_strengths(wrong)
 
 
+def test_pictures_stand_over_what_their_latents_decode_to(tmp_path):
+    loaded = model(encoder=True)
+    x = torch.rand(10, 1, 8, 8) * 2 - 1
+    assert verbs.encode(loaded, x, tmp_path).startswith("10 latents in")
+    again, white = loaded.reconstruct(x), torch.ones(6, 1, 8, 8)
+    rows = torch.cat([x[:8], again[:8], x[8:], white, again[8:], white])
+    assert same(tmp_path / "reconstructions.png", grid(rows, columns=8))
+    assert torch.equal(load_latents(tmp_path / "latents.npz").z, loaded.encode(x))
+    verbs.encode(loaded, x[:3], tmp_path)
+    assert same(tmp_path / "reconstructions.png", grid(torch.cat([x[:3], again[:3]]), columns=3))
+
+
 def test_a_term_is_seeds_a_file_or_a_class_of_a_file(tmp_path):
     loaded, z = model(), Normal(4).seeded(range(4))
     file = save_latents(tmp_path / "z.npz", z, y=[3, 5, 3, 12])
