@@ -3,10 +3,11 @@
 GANZOO_DATA=... python benchmarks/robust.py --batches 5000 --out runs/robust [--only wgan:mlp] [--table]
 
 G is a DCGAN of width 32, the same without batch norm, or an MLP of four layers of 512 ReLU units (Arjovsky 2017,
-figures 5 to 7); D is a DCGAN of width 32, with batch norm (layer norm for wgangp); the learning rate is 5e-4. Every run
-sees the same number of batches of 64; a critic's G moves on every fifth. The last column is
-Spearman's rank correlation, over the validations of a run, of the Fréchet distance with the critic's estimate, that is
-with minus the loss of D (mean of the 20 logged values up to the validation): 1 where the estimate tracks quality.
+figures 5 to 7); D is a DCGAN of width 32, with batch norm (layer norm for wgangp). Every run has the same learning rate
+and sees the same number of batches of 64; a critic's G moves on every fifth. The last column is Spearman's rank
+correlation, over the validations of a run, of the Fréchet distance with the critic's estimate, that is with minus the
+loss of D (mean of the 20 logged values up to the validation): 1 where the estimate tracks quality. ``grids.png`` has
+samples of every run, if all are there: a row for each game, a column for each generator.
 """
 
 import argparse
@@ -28,13 +29,13 @@ GENERATORS = {
 NORM = {"nsgan": "batch", "wgan": "batch", "wgangp": "layer"}  # of D
 
 
-def command(game: str, generator: str, batches: int, run: Path) -> list[str]:
+def command(game: str, generator: str, batches: int, lr: str, run: Path) -> list[str]:
     words = ["fit", "--config", f"models/{game}", "--config", "data/mnist", "--run", str(run), "--seed_everything", "0"]
     words += ["--trainer.max_steps", str(batches), "--trainer.accelerator", "cpu", "--trainer.precision", "bf16-mixed"]
     words += ["--trainer.val_check_interval", str(batches // 20), "--evaluate.n", "1000", "--checkpoint.every", "500"]
     words += ["--model.generator", GENERATORS[generator], "--model.discriminator"]
     words += [f"{{class_path: ganzoo.networks.DCGANDiscriminator, init_args: {{width: 32, norm: {NORM[game]}}}}}"]
-    return [*words, "--model.d_optimizer.lr", "5e-4", "--model.g_optimizer.lr", "5e-4"]
+    return [*words, "--model.d_optimizer.lr", lr, "--model.g_optimizer.lr", lr]
 
 
 def tracking(run: Path) -> float:
@@ -74,6 +75,7 @@ def picture(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=5_000)
+    parser.add_argument("--lr", default="5e-4", help="learning rate of both (default: 5e-4)")
     parser.add_argument("--out", type=Path, default=Path("runs/robust"))
     parser.add_argument("--only", nargs="*", help="game:generator (default: all)")
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
@@ -83,7 +85,7 @@ def main() -> None:
     for item in [] if given.table else given.only or every:
         game, generator = item.split(":")
         run = given.out / f"{game}-{generator}"
-        train(command(game, generator, given.batches, run), run)
+        train(command(game, generator, given.batches, given.lr, run), run)
     print("| generator | game | fd | modes | KL to uniform | precision | recall | coverage | fd ~ estimate |")
     print("|---" * 9 + "|")
     for item in every:
