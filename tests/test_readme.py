@@ -18,12 +18,29 @@ COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 def test_the_table_lists_every_variant():
     rows = re.findall(
-        r"^\| (\w+) \| .*https://.*\(ganzoo/models/\w+\.py\), \[yaml\]\(configs/models/\w+\.yaml\) \|$",
+        r"^\| (\w+) \| .*https://.*\(ganzoo/models/\w+\.py\), \[yaml\]\(configs/models/\w+\.yaml\)(?:, \[.*)? \|$",
         README,
         flags=re.MULTILINE,
     )
     assert sorted(rows) == sorted(models.__all__)
     assert all((ROOT / "configs" / "models" / f"{name.lower()}.yaml").is_file() for name in rows)
+
+
+def test_numbers_are_those_of_the_table():
+    """Each stands in the row of its variant, under the heading that the link names."""
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    named = re.findall(
+        r"^\| (\w+) \| .*, \[fd ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) \|$", README, flags=re.MULTILINE
+    )
+    assert len(named) >= 18
+    for name, value, anchor in named:
+        (section,) = [
+            text
+            for text in results.split("\n## ")
+            if text.split("\n")[0].lower().replace(",", "").replace(" ", "-") == anchor
+        ]
+        (row,) = [line for line in section.split("\n") if line.startswith(f"| {name.lower()} |")]
+        assert value in re.split(r"[ |]+", row)
 
 
 def test_every_link_leads_somewhere():
