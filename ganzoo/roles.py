@@ -13,8 +13,6 @@ from ganzoo.latents import Gaussian, Prior
 Posterior = Literal["point", "gaussian"]
 ENCODED = 256  # images that are encoded or decoded at once
 BLOCK = 16  # images are sampled in whole blocks of seeds, so that a seed's image never depends on the request
-
-
 Role = TypeVar("Role", "Generator", "Discriminator", "Encoder")
 
 
@@ -162,6 +160,23 @@ class Part(Encoder):
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return z [N, dim] of images x [N, *image_shape] and labels y [N]."""
         return self.encoder.numbers(x, y)[:, self.start : self.start + self.dim]
+
+
+class Padded(Encoder):
+    """An encoder whose latents are followed by zeros: x -> [E(x), 0].
+
+    Args:
+        encoder: A deterministic E.
+        n_zeros: How many zeros.
+    """
+
+    def __init__(self, encoder: Encoder, n_zeros: int) -> None:
+        super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
+        self.encoder, self.n_zeros = encoder, n_zeros
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""
+        return nn.functional.pad(self.encoder(x, y), (0, self.n_zeros))
 
 
 def for_images(network: Role, image_shape: Sequence[int] | None) -> Role:

@@ -9,10 +9,9 @@ from ganzoo.game import Player, Terms
 from ganzoo.generative import averaged
 from ganzoo.inference import Inference
 from ganzoo.models.gan import GAN
-from ganzoo.networks.bottleneck import Noiseless
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Optimizer, RMSprop
-from ganzoo.roles import Discriminator, Encoder, Generator, decode, seed_range
+from ganzoo.roles import Discriminator, Encoder, Generator, Padded, decode, seed_range
 
 
 class IBGAN(GAN):
@@ -75,7 +74,7 @@ class IBGAN(GAN):
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = beta
-        self.E = Noiseless(encoder, self.G.prior.dim - encoder.dim)
+        self.E = Padded(encoder, self.G.prior.dim - encoder.dim)
         self.E_ema = averaged(self.E)
 
     def players(self) -> dict[str, Player]:

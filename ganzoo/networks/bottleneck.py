@@ -1,13 +1,12 @@
-"""A generator behind a noisy channel, and the way back."""
+"""A generator behind a noisy channel."""
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.latents import Gaussian, Normal
 from ganzoo.networks.layers import check_counts, init_radford
-from ganzoo.roles import Encoder, Generator, for_images
+from ganzoo.roles import Generator, for_images
 
 
 class Bottleneck(Generator):
@@ -69,20 +68,3 @@ class Bottleneck(Generator):
             raise ValueError("this generator is unconditional: call it without labels")
         mean, log_variance = self.posterior(z[:, : self.dim])
         return self.decode(mean + (log_variance / 2).exp() * z[:, self.dim :])
-
-
-class Noiseless(Encoder):
-    """IB-GAN's way from an image back to a latent of ``Bottleneck``: x -> [ẑ(x), 0], whose image is G(μ(ẑ(x))).
-
-    Args:
-        encoder: q's mean ẑ, a deterministic E.
-        n_noise: How many numbers ε has: the size of r.
-    """
-
-    def __init__(self, encoder: Encoder, n_noise: int) -> None:
-        super().__init__(encoder.image_shape, encoder.dim + n_noise)
-        self.encoder, self.n_noise = encoder, n_noise
-
-    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return [ẑ, 0], [N, dim of z + dim of r], of images x [N, *image_shape]; there are no labels y."""
-        return F.pad(self.encoder(x), (0, self.n_noise))
