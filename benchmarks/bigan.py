@@ -22,19 +22,16 @@ A run that is there already is not repeated.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
-from tqdm import tqdm
-from training import cell, fit, quiet
+from training import cell, fit, options, records, sweep
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, to_float
@@ -146,12 +143,8 @@ def digits(data: MNIST) -> Tensor:
     return to_float(torch.cat([images[labels == k][:2] for k in range(10)]))
 
 
-def run(name: str, seed: int, given: argparse.Namespace) -> None:
-    """Train, judge and write one run."""
-    path = given.out / f"{name}-{seed}.json"
-    if path.is_file():
-        return
-    L.seed_everything(seed, verbose=False)
+def run(name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Train, judge and draw one run."""
     data, found = MNIST(batch_size=BATCH, seed=seed, val_size=1), {"cpu_seconds": 0.0}
     start = time.process_time()
     if name == "raw":
@@ -170,22 +163,13 @@ def run(name: str, seed: int, given: argparse.Namespace) -> None:
         found |= judged(model, data, given)
         if name != "untrained":
             found["fd"] = Evaluate(n=given.n).judge(trainer, model, given.n).values["fd"]
-            save_png(grid(model.reconstruct(digits(data)), columns=20), path.with_suffix(".png"))
+            save_png(grid(model.reconstruct(digits(data)), columns=20), given.out / f"{name}-{seed}.png")
     found["judge_seconds"] = time.process_time() - start
     save_png(grid(digits(data), columns=20), given.out / "test.png")
-    path.write_text(json.dumps(found))
+    return found
 
 
 # -- what is there
-
-
-def records(out: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9].json"))]
-
-
-def figure(values: list[float], form: str) -> str:
-    """Return mean ± standard deviation, or the one value that there is."""
-    return cell(values, form) if len(values) > 1 else f"{values[0]:{form}}"
 
 
 def header(columns: list[str]) -> None:
@@ -208,9 +192,9 @@ def table_neighbours(out: Path) -> None:
         found, key = (records(out, "LR"), "d_nn") if name == "D" else (records(out, name), "nn")
         if found:
             cells = [name, PAPER.get(name) or expected[name], EARLY.get(name, ("-",))[0], str(len(found))]
-            cells.append(figure([100 * record[key] for record in found], ".2f"))
+            cells.append(cell([100 * record[key] for record in found], ".2f"))
             cells.append(mark(0.968 <= mean(found, key) <= 0.979) if name in PAPER else "-")
-            print(f"| {' | '.join([*cells, figure([record['cpu_seconds'] for record in found], '.0f')])} |")
+            print(f"| {' | '.join([*cells, cell([record['cpu_seconds'] for record in found], '.0f')])} |")
 
 
 def table_reconstructions(out: Path) -> None:
@@ -221,10 +205,10 @@ def table_reconstructions(out: Path) -> None:
         if found := records(out, name):
             cells = [label, EARLY.get(name, ("-", "-"))[1], str(len(found))]
             forms = (".4f", ".2f", ".3f", ".3f")
-            cells += [figure([r[key] for r in found], form) for key, form in zip(FIGURES, forms, strict=True)]
+            cells += [cell([r[key] for r in found], form) for key, form in zip(FIGURES, forms, strict=True)]
             cells.append(mark(mean(found, "ratio") <= 0.77) if name == "BiGAN" else "-")
             for key in ("fake_ratio", "fd"):
-                cells.append(figure([r[key] for r in found], ".3f") if key in found[0] else "-")
+                cells.append(cell([r[key] for r in found], ".3f") if key in found[0] else "-")
             print(f"| {' | '.join(cells)} |")
 
 
@@ -241,7 +225,7 @@ def verdict(out: Path) -> None:
             apart = "yes" if max(a) < min(b) else "no, worse" if min(a) > max(b) else "undecided"
             said = apart if min(len(a), len(b)) > 2 else "too few seeds"
             less = f"{mean(ours, key) - mean(theirs, key):+.4f}"
-            print(f"- than {other}, by {key}: {said}; {figure(a, '.4f')} against {figure(b, '.4f')}, {less}")
+            print(f"- than {other}, by {key}: {said}; {cell(a, '.4f')} against {cell(b, '.4f')}, {less}")
 
 
 def picture(out: Path) -> None:
@@ -257,25 +241,12 @@ def picture(out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--batches", type=int, help="instead of epochs")
     parser.add_argument("--width", type=int, default=1024, help="units of a hidden layer")
     parser.add_argument("--n", type=int, default=10_000, help="test images and samples that are judged")
-    parser.add_argument("--out", type=Path, default=Path("runs/bigan"))
-    parser.add_argument("--only", nargs="*", help=f"ROW:SEED, a row of {', '.join(SEEDS)}")
-    parser.add_argument("--table", action="store_true", help="only print the tables of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    every = [f"{name}:{seed}" for seed in range(max(SEEDS.values())) for name in SEEDS if seed < SEEDS[name]]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        name, seed = item.split(":")
-        run(name, int(seed), given)
-    table_neighbours(given.out)
-    table_reconstructions(given.out)
-    verdict(given.out)
-    picture(given.out)
+    sweep(parser, "bigan", SEEDS, run, table_neighbours, table_reconstructions, verdict, picture)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Higgins' table on sprites: which representation tells the factors apart, from raw pixels to β-VAE and IB-GAN.
 
-    python benchmarks/disentangle.py --out runs/disentangle [--only BetaVAE:0] [--seeds 3] [--batches N] [--table]
+    python benchmarks/disentangle.py --out runs/disentangle [--only BetaVAE:0] [--batches N] [--table]
 
 The table is that of Higgins et al., "β-VAE", 2017 (https://openreview.net/forum?id=Sy2fzU9gl); IB-GAN is not in it.
 Each run leaves a JSON and, of a trained model, a picture of its codes' walks; a run that is there is not repeated.
@@ -29,19 +29,17 @@ The default budgets, batches of 64 with learning rates that fall to 0 over the s
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from sklearn.decomposition import PCA, FastICA
 from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from tqdm import tqdm
-from training import fit, quiet
+from training import fit, options, records, sweep
 
 from ganzoo import models
 from ganzoo.data import Sprites
@@ -200,13 +198,10 @@ def judge_codes(codes: Tensor, seed: int) -> dict[str, float]:
     return {**found, "sap": sap(rows, v, categorical=[0], seed=seed), "dci_d": d, "dci_c": c, "dci_i": i}
 
 
-def run(row: str, seed: int, batches: int, out: Path) -> None:
-    """Make, judge and write one run."""
-    path = out / f"{row}-{seed}.json"
-    if path.is_file():
-        return
-    L.seed_everything(seed, verbose=False)
-    start, represent = time.process_time(), representation(row, seed, batches, out)
+def run(row: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Make and judge what encodes the sprites."""
+    batches = given.batches or BUDGET.get(row, 1)
+    start, represent = time.process_time(), representation(row, seed, batches, given.out)
     seconds, start = time.process_time() - start, time.process_time()
     if row == "pixels":
         scores = judge(represent, lambda v: to_float(draw(v * STEP)), 1_500, 750, seed)
@@ -217,7 +212,7 @@ def run(row: str, seed: int, batches: int, out: Path) -> None:
         scores = judge_codes(encoded(represent, SIDE.get(row, 64)), seed)
     spent = {"cpu_seconds": seconds, "judge_seconds": time.process_time() - start}
     done = {"batches": batches} if row in BUDGET else {}
-    path.write_text(json.dumps({"row": row, "seed": seed, **scores, **spent, **done}))
+    return {**scores, **spent, **done}
 
 
 def representation(row: str, seed: int, batches: int, out: Path) -> Represent:
@@ -241,7 +236,7 @@ def spread(values: list[float]) -> tuple[float, float]:
 
 def table(out: Path) -> None:
     """Print what is there."""
-    found = {row: [json.loads(path.read_text()) for path in sorted(out.glob(f"{row}-*.json"))] for row in PAPER}
+    found = {row: records(out, row) for row in PAPER}
     print("Accuracy of Higgins' metric in %, K = 4: scale, orientation, x, y; chance 25\n")
     print("| row | paper | ours | each seed | better half of the seeds | batches | CPU s | CPU s of judging |")
     print("|---|---|---|---|---|---|---|---|")
@@ -285,20 +280,9 @@ def promises(found: dict[str, list[dict[str, float]]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--batches", type=int, help="of every trained row (default: each row's own)")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("runs/disentangle"))
-    parser.add_argument("--only", nargs="*", help=f"ROW:SEED, rows {' '.join(PAPER)}")
-    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    every = [f"{row}:{seed}" for row in PAPER for seed in range(given.seeds)]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        row, seed = item.split(":")
-        run(row, int(seed), given.batches or BUDGET.get(row, 1), given.out)
-    table(given.out)
+    sweep(parser, "disentangle", dict.fromkeys(PAPER, 3), run, table)
 
 
 if __name__ == "__main__":

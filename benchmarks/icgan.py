@@ -29,8 +29,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor
-from tqdm import tqdm
-from training import cell, fit, quiet
+from training import cell, fit, options, records, sweep
 
 import ganzoo
 from ganzoo.data import MNIST, to_float, to_uint8
@@ -136,11 +135,8 @@ def show(model: Inference, x: Tensor, y: Tensor) -> Tensor:
     return torch.cat([x[:, None], model.reconstruct(x)[:, None], swaps], dim=1).flatten(0, 1)
 
 
-def run(design: str, seed: int, given: argparse.Namespace) -> None:
-    """Train the encoders of a design, judge them and write both down."""
-    path = given.out / f"{design}-{seed}.json"
-    if path.is_file():
-        return
+def run(design: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Train the encoders of a design, judge them and draw what they invert."""
     G: Generator = trained(seed, given).generator
     L.seed_everything(seed, verbose=False)
     data = MNIST(batch_size=64, seed=seed)
@@ -150,9 +146,8 @@ def run(design: str, seed: int, given: argparse.Namespace) -> None:
     before = judged(model.published, x, y)
     refresh(model, data)
     after = judged(model.published, x, y)
-    save_png(grid(show(model.published, x, y), columns=K + 2), path.with_suffix(".png"))
-    found = {**after, "as_trained": before, "cpu_seconds": seconds, "batches": given.encoder_batches}
-    path.write_text(json.dumps(found))
+    save_png(grid(show(model.published, x, y), columns=K + 2), given.out / f"{design}-{seed}.png")
+    return {**after, "as_trained": before, "cpu_seconds": seconds, "batches": given.encoder_batches}
 
 
 def line(name: str, paper: str, found: list[dict[str, Any]]) -> str:
@@ -174,33 +169,22 @@ def table(out: Path) -> None:
     columns += ["mse, as trained", "CPU s"]
     print(f"\n| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|")
     for design, paper in PAPER.items():
-        if found := [json.loads(path.read_text()) for path in sorted(out.glob(f"{design}-[0-9]*.json"))]:
+        if found := records(out, design):
             print(line(design, paper, found))
-    if records := [json.loads(path.read_text()) for path in sorted(out.glob("baseline-*.json"))]:
-        for name in records[0]:
-            print(line(f"baseline: {name}", "-", [record[name] for record in records]))
+    if floors := records(out, "baseline"):
+        for name in floors[0]:
+            print(line(f"baseline: {name}", "-", [record[name] for record in floors]))
     configs = [json.loads(path.read_text())["training"] for path in sorted(out.glob("cgan-*/config.json"))]
     if configs:
         print(f"\nCGAN: {cell([config['cpu_seconds'] for config in configs], '.0f')} CPU s per seed")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--batches", type=int, default=4_000, help="of the CGAN")
     parser.add_argument("--encoder-batches", type=int, default=14_000)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n", type=int, default=10_000, help="test images that are judged")
-    parser.add_argument("--out", type=Path, default=Path("runs/icgan"))
-    parser.add_argument("--only", nargs="*", help="DESIGN:SEED")
-    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    every = [f"{design}:{seed}" for seed in range(given.seeds) for design in PAPER]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        design, seed = item.split(":")
-        run(design, int(seed), given)
-    table(given.out)
+    sweep(parser, "icgan", dict.fromkeys(PAPER, 3), run, table)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ A run that is there already is not repeated. The CPU seconds are those of traini
 
 import argparse
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,7 @@ import lightning as L
 import torch
 from icgan import test_images
 from torch import Tensor
-from tqdm import tqdm
-from training import cell, fit, quiet
+from training import cell, fit, options, records, sweep
 
 import ganzoo
 from ganzoo.data import MNIST, attributes, to_float
@@ -90,23 +88,19 @@ def means(model: InfoGAN) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def draw(model: InfoGAN, path: Path) -> None:
+def draw(model: InfoGAN, out: Path, run: str) -> None:
     """Write a picture of walks through each code."""
     ready, (first, *others) = model.published, model.G.prior.codes
     walk = traverse_code(ready.latents(10), first, range(10))
-    save_png(grid(ready.decode(walk.flatten(0, 1)), columns=10), path.with_name(f"{path.stem}-c1.png"))
+    save_png(grid(ready.decode(walk.flatten(0, 1)), columns=10), out / f"{run}-c1.png")
     rows = traverse_code(ready.latents(1), first, range(10))[0]
     for code in others:
         walk = traverse_code(rows, code, torch.linspace(VALUES[0], VALUES[-1], 9))
-        save_png(grid(ready.decode(walk.flatten(0, 1)), columns=9), path.with_name(f"{path.stem}-{code.name}.png"))
+        save_png(grid(ready.decode(walk.flatten(0, 1)), columns=9), out / f"{run}-{code.name}.png")
 
 
-def run(name: str, seed: int, given: argparse.Namespace) -> None:
-    """Train, judge and write one run."""
-    path = given.out / f"{name}-{seed}.json"
-    if path.is_file():
-        return
-    L.seed_everything(seed, verbose=False)
+def run(name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Train, judge and draw one run."""
     model, data = ganzoo.create("infogan", image_shape=SHAPE), MNIST(batch_size=128, seed=seed)
     assert isinstance(model, InfoGAN)
     model.info_weight = GAMES[name]
@@ -118,8 +112,8 @@ def run(name: str, seed: int, given: argparse.Namespace) -> None:
     refresh_batch_norm(model.D, [to_float(block) for block in data.images("train", 64 * 200)])
     error, labels = class_error(model, x, y)
     chance = torch.randint(10, (len(y),), generator=torch.Generator().manual_seed(0))
-    draw(model, path)
-    found = {
+    draw(model, given.out, f"{name}-{seed}")
+    return {
         "history": curve.found,
         "information": last,
         "error": error,
@@ -131,15 +125,9 @@ def run(name: str, seed: int, given: argparse.Namespace) -> None:
         "cpu_seconds": seconds,
         "batches": given.batches,
     }
-    path.write_text(json.dumps(found))
 
 
 # -- what is there
-
-
-def records(out: Path, name: str) -> dict[str, dict[str, Any]]:
-    """Return what is known of each seed."""
-    return {path.stem.split("-")[1]: json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9].json"))}
 
 
 def table(out: Path) -> None:
@@ -148,7 +136,7 @@ def table(out: Path) -> None:
     print(f"\n| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|")
     chance = None
     for name, (bound, error) in PAPER.items():
-        if found := list(records(out, name).values()):
+        if found := records(out, name):
             of_1 = cell([r["information"]["c1"] for r in found], ".3f")
             of_2 = cell([r["information"]["c2"] + r["information"]["c3"] for r in found], ".3f")
             errors, chance = [100 * r["error"] for r in found], 100 * found[0]["chance"]
@@ -165,13 +153,13 @@ def table_of_codes(out: Path) -> None:
         return
     for attribute in ATTRIBUTES:
         print(f"\n| {attribute}: seed | code | {' | '.join(f'{v:+.0f}' for v in VALUES)} | |\n" + "|---" * 8 + "|")
-        for seed, record in found.items():
+        for seed, record in enumerate(found):
             values = {code: v[attribute] for code, v in record["means"].items()}
             most = max(values, key=lambda code: abs(values[code][3] - values[code][1]))
             for code, row in values.items():
                 said = ATTRIBUTES[attribute] if code == most else ""
                 print(f"| {seed} | {code} | {' | '.join(f'{v:.3f}' for v in row)} | {said} |")
-        mean, std = next(iter(found.values()))["real"][attribute]
+        mean, std = found[0]["real"][attribute]
         print(f"\ntest digits: {mean:.3f} ± {std:.3f}")
 
 
@@ -183,7 +171,7 @@ def curves(out: Path) -> None:
     figure = Figure(figsize=(5, 3.5), dpi=120, layout="tight")
     axes = figure.add_subplot()
     for name, colour in zip(GAMES, ("tab:blue", "tab:grey"), strict=True):
-        for i, record in enumerate(records(out, name).values()):
+        for i, record in enumerate(records(out, name)):
             batches, values = zip(*((at["batch"], at["c1"]) for at in record["history"]), strict=True)
             axes.plot(batches, values, color=colour, label=None if i else name)
     if axes.lines:
@@ -195,23 +183,10 @@ def curves(out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--batches", type=int, default=5_000)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n", type=int, default=10_000, help="test images whose class is told")
-    parser.add_argument("--out", type=Path, default=Path("runs/infogan"))
-    parser.add_argument("--only", nargs="*", help="infogan:SEED or plain:SEED")
-    parser.add_argument("--table", action="store_true", help="only print the tables of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    every = [f"{name}:{seed}" for seed in range(given.seeds) for name in GAMES]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        name, seed = item.split(":")
-        run(name, int(seed), given)
-    table(given.out)
-    table_of_codes(given.out)
-    curves(given.out)
+    sweep(parser, "infogan", dict.fromkeys(GAMES, 3), run, table, table_of_codes, curves)
 
 
 if __name__ == "__main__":

@@ -20,17 +20,15 @@ Differs from the paper: the data, kernels of 4 x 4, bfloat16 in training. What i
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
-from training import cell, fit, quiet
+from training import cell, fit, options, records, sweep
 
 from ganzoo.data import CIFAR10, MNIST, FashionMNIST, ImageData, to_float
 from ganzoo.latents import Uniform
@@ -57,7 +55,7 @@ NAMES = {
 
 def trained(data: ImageData, seed: int, given: argparse.Namespace) -> tuple[DCGANDiscriminator, float]:
     """Return D of a seed and the CPU seconds of its training; trained if it is not there."""
-    path = given.out / f"{given.data}-D-{seed}.pt"
+    path, training = given.out / f"D-{seed}.pt", {"data": given.data, "batches": given.batches}
     D = DCGANDiscriminator(data.image_shape, width=WIDTH)
     if not path.is_file():
         step = Adam(lr=2e-4, beta1=0.5)
@@ -65,10 +63,10 @@ def trained(data: ImageData, seed: int, given: argparse.Namespace) -> tuple[DCGA
         model = DCGAN(G, D, d_optimizer=step, g_optimizer=step)
         seconds, _ = fit(model, data, given.batches, given.out)
         save_png(grid(model.sample(64, seed=2**20), columns=16), path.with_suffix(".png"))
-        torch.save({"D": D.state_dict(), "cpu_seconds": seconds, "batches": given.batches}, path)
+        torch.save({"D": D.state_dict(), "cpu_seconds": seconds, "training": training}, path)
     saved = torch.load(path, weights_only=True)
-    if saved["batches"] != given.batches:
-        raise ValueError(f"{path} was trained for {saved['batches']} batches, not {given.batches}: give another --out")
+    if saved["training"] != training:
+        raise ValueError(f"{path} was trained with {saved['training']}, not {training}: give another --out")
     D.load_state_dict(saved["D"])
     return D, saved["cpu_seconds"]
 
@@ -116,12 +114,8 @@ def subset(labels: Tensor, n: int, K: int, seed: int) -> Tensor:
     return torch.cat(parts)[torch.randperm(n // K * K, generator=generator)]
 
 
-def run(name: str, seed: int, given: argparse.Namespace) -> None:
-    """Train if there is something to be trained, probe and write one run."""
-    path = given.out / f"{given.data}-{name}-{seed}.json"
-    if path.is_file():
-        return
-    L.seed_everything(seed, verbose=False)
+def run(name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Train if there is something to be trained, and probe."""
     data = DATA[given.data](batch_size=BATCH, seed=seed)
     of, seconds = features(name, data, seed, given)
     start = time.process_time()
@@ -133,8 +127,8 @@ def run(name: str, seed: int, given: argparse.Namespace) -> None:
         found = linear_probe(of(images[rows]), labels[rows], test_x, test_y, CS if n <= 1_000 else FEW_CS)
         accuracy.setdefault(str(n), []).append(found.accuracy)
         chosen.setdefault(str(n), []).append(found.C)
-    found_all = {"accuracy": accuracy, "C": chosen, "features": test_x.shape[1], "cpu_seconds": seconds}
-    path.write_text(json.dumps({**found_all, "probe_seconds": time.process_time() - start}))
+    found_all = {"data": given.data, "accuracy": accuracy, "C": chosen, "features": test_x.shape[1]}
+    return {**found_all, "cpu_seconds": seconds, "probe_seconds": time.process_time() - start}
 
 
 def subsets(given: argparse.Namespace) -> Iterator[tuple[int, int]]:
@@ -143,17 +137,18 @@ def subsets(given: argparse.Namespace) -> Iterator[tuple[int, int]]:
         yield from ((n, k) for k in range(given.subsets or SUBSETS.get(n, 1)))
 
 
-def figure(values: list[float], form: str) -> str:
-    """Return mean ± standard deviation, or the one value that there is."""
-    return cell(values, form) if len(values) > 1 else f"{values[0]:{form}}"
-
-
-def table(out: Path, data: str) -> None:
+def table(out: Path) -> None:
     """Print what is there."""
-    found = {name: [json.loads(p.read_text()) for p in sorted(out.glob(f"{data}-{name}-[0-9].json"))] for name in NAMES}
-    records = [record for runs in found.values() for record in runs]
-    sizes = sorted({int(n) for record in records for n in record["accuracy"]})
-    columns = [f"features, {data}", "numbers", "seeds", "paper", *(f"{n:,} labels, %" for n in sizes)]
+    found = {name: records(out, name) for name in NAMES}
+    every = [record for runs in found.values() for record in runs]
+    sizes = sorted({int(n) for record in every for n in record["accuracy"]})
+    columns = [
+        f"features, {' and '.join(sorted({record['data'] for record in every}))}",
+        "numbers",
+        "seeds",
+        "paper",
+        *(f"{n:,} labels, %" for n in sizes),
+    ]
     columns += ["CPU s of training", "CPU s of probes"]
     print(f"\n| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|")
     for name, runs in found.items():
@@ -161,46 +156,33 @@ def table(out: Path, data: str) -> None:
             cells = [NAMES[name], f"{runs[0]['features']:,}", str(len(runs)), "-"]
             for n in map(str, sizes):
                 values = [100 * value for record in runs for value in record["accuracy"].get(n, [])]
-                cells.append(figure(values, ".2f") if values else "-")
-            cells += [figure([record[key] for record in runs], ".0f") for key in ("cpu_seconds", "probe_seconds")]
+                cells.append(cell(values, ".2f") if values else "-")
+            cells += [cell([record[key] for record in runs], ".0f") for key in ("cpu_seconds", "probe_seconds")]
             print(f"| {' | '.join(cells)} |")
 
 
-def verdict(out: Path, data: str) -> None:
+def verdict(out: Path) -> None:
     """Print whether training did something: D against the same D before training, subset by subset."""
     pairs: dict[str, list[float]] = {}
-    for path in sorted(out.glob(f"{data}-dcgan-[0-9].json")):
-        other = path.with_name(path.name.replace("dcgan", "random"))
-        if other.is_file():
-            ours, theirs = (json.loads(p.read_text())["accuracy"] for p in (path, other))
-            for n in ours.keys() & theirs.keys():
-                pairs.setdefault(n, []).extend(100 * (a - b) for a, b in zip(ours[n], theirs[n], strict=False))
+    for record, other in zip(records(out, "dcgan"), records(out, "random"), strict=False):
+        ours, theirs = record["accuracy"], other["accuracy"]
+        for n in ours.keys() & theirs.keys():
+            pairs.setdefault(n, []).extend(100 * (a - b) for a, b in zip(ours[n], theirs[n], strict=False))
+    print()
     for n, gains in sorted(pairs.items(), key=lambda item: int(item[0])):
         better = sum(gain > 0 for gain in gains)
-        line = f"{figure(gains, '+.2f').replace('± +', '± ')} points, better in {better} of {len(gains)}"
+        line = f"{cell(gains, '+.2f')} points, better in {better} of {len(gains)}"
         print(f"- trained against not trained, {int(n):,} labels: {line}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=DATA, default="mnist")
+    parser = options(__doc__)
+    parser.add_argument("--data", choices=DATA, default="mnist", help="each with an --out of its own")
     parser.add_argument("--batches", type=int, default=4_000, help="of the DCGAN")
     parser.add_argument("--sizes", type=int, nargs="*", default=list(SUBSETS), help="numbers of labelled images")
     parser.add_argument("--subsets", type=int, help="for each seed and size (default: 10, 3 and 1)")
     parser.add_argument("--n", type=int, default=10_000, help="test images")
-    parser.add_argument("--out", type=Path, default=Path("runs/probe"))
-    parser.add_argument("--only", nargs="*", help=f"ROW:SEED, a row of {', '.join(SEEDS)}")
-    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    every = [f"{name}:{seed}" for seed in range(max(SEEDS.values())) for name in SEEDS if seed < SEEDS[name]]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        name, seed = item.split(":")
-        run(name, int(seed), given)
-    table(given.out, given.data)
-    print()
-    verdict(given.out, given.data)
+    sweep(parser, "probe", SEEDS, run, table, verdict)
 
 
 if __name__ == "__main__":

@@ -31,18 +31,16 @@ Burda et al., "Importance Weighted Autoencoders", 2016. https://arxiv.org/abs/15
 """
 
 import argparse
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
-from training import cell, fit, quiet
+from training import cell, fit, options, records, sweep
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, Digits, to_float, to_uint8
@@ -153,22 +151,13 @@ def run_images(name: str, seed: int, given: argparse.Namespace) -> dict[str, Any
     }
 
 
-def run(name: str, seed: int, given: argparse.Namespace) -> None:
-    """Do one run and write it down."""
-    path = given.out / f"{name}-{seed}.json"
-    if path.is_file():
-        return
-    L.seed_everything(seed, verbose=False)
+def run(name: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Do one run."""
     kind, _, k = name.partition("-")
-    found = run_linear(int(k), seed, given) if kind == "linear" else run_images(name, seed, given)
-    path.write_text(json.dumps(found))
+    return run_linear(int(k), seed, given) if kind == "linear" else run_images(name, seed, given)
 
 
 # -- what is there
-
-
-def records(out: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9].json"))]
 
 
 def header(columns: list[str]) -> None:
@@ -242,27 +231,13 @@ def picture(out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--batches", type=int, default=8_000)
     parser.add_argument("--linear-batches", type=int, default=LINEAR)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n", type=int, default=10_000, help="samples that are judged")
     parser.add_argument("--bound", type=int, default=250, help="test images whose likelihood is bounded")
-    parser.add_argument("--out", type=Path, default=Path("runs/vae"))
-    parser.add_argument("--only", nargs="*", help="linear-K:SEED, vae:SEED or dcgan:SEED")
-    parser.add_argument("--table", action="store_true", help="only print the tables of what is there")
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    quiet()
-    names = [*(f"linear-{k}" for k in LATENTS), *NAMES]
-    every = [f"{name}:{seed}" for seed in range(given.seeds) for name in names]
-    for item in tqdm([] if given.table else given.only or every, unit="run"):
-        name, seed = item.split(":")
-        run(name, int(seed), given)
-    table_linear(given.out)
-    table_bounds(given.out)
-    table_blur(given.out)
-    picture(given.out)
+    rows = [*(f"linear-{k}" for k in LATENTS), *NAMES]
+    sweep(parser, "vae", dict.fromkeys(rows, 3), run, table_linear, table_bounds, table_blur, picture)
 
 
 if __name__ == "__main__":
