@@ -42,7 +42,7 @@ class Hand:
         self.G, self.D = G, D
         self.G_ema = copy.deepcopy(G).requires_grad_(False).eval()
         self.params = {n: list(net.parameters()) for n, net in (("G", G), ("D", D), ("ema", self.G_ema))}
-        self.opt = {n: torch.optim.Adam(self.params[n], self.lr, self.betas) for n in "GD"}
+        self.opt = {n: torch.optim.Adam(self.params[n], self.lr, self.betas, fused=True) for n in "GD"}
         self.batch = 0
 
     def fakes(self) -> Tensor:

@@ -6,6 +6,7 @@ betas) survive a config file and a checkpoint.
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,11 +132,14 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.eps, self.weight_decay = beta1, beta2, eps, weight_decay
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """Build torch's Adam."""
-        betas = (self.beta1, self.beta2)
+        """Build torch's Adam: fused, which reads each weight once, unless gradients are clipped.
+
+        A fused step takes float16's loss scale off itself, which is too late for clipping.
+        """
+        how: dict[str, Any] = {"betas": (self.beta1, self.beta2), "eps": self.eps, "fused": self.clip_norm is None}
         if self.weight_decay:
-            return torch.optim.AdamW(parameters, self.lr, betas, self.eps, self.weight_decay)
-        return torch.optim.Adam(parameters, self.lr, betas, self.eps)
+            return torch.optim.AdamW(parameters, self.lr, weight_decay=self.weight_decay, **how)
+        return torch.optim.Adam(parameters, self.lr, **how)
 
     def rehearse(self, optimizer: torch.optim.Optimizer) -> Step:
         """Return differentiable steps of Adam; ε² stands under the root, which has no slope at 0 otherwise."""

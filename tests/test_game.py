@@ -272,16 +272,24 @@ def test_the_seed_of_a_checkpoint_wins_on_resume(tmp_path, monkeypatch):
 # -- other trainers
 
 
-def test_half_precision_steps_with_the_unscaled_gradient(tmp_path):
-    """A loss scaled by 65536 must not reach the clipping or the step."""
+@pytest.mark.parametrize(
+    ("optimizer", "move"),
+    [
+        (SGD(lr=0.5, clip_norm=2.0), (-0.6, -0.8)),
+        (Adam(lr=0.5, beta1=0.0, eps=1.0), (-0.5 * 3 / 4, -0.5 * 4 / 5)),
+        (Adam(lr=0.5, beta1=0.0, eps=1.0, clip_norm=2.0), (-0.5 * 1.2 / 2.2, -0.5 * 1.6 / 2.6)),
+    ],
+)
+def test_half_precision_steps_with_the_unscaled_gradient(optimizer, move, tmp_path):
+    """A loss scaled by 65536 must not reach the clipping or the step; Adam moves by g / (|g| + eps)."""
     try:
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
     except (RuntimeError, ValueError) as error:
         pytest.skip(f"no GradScaler on CPU: {error}")
     plugin = MixedPrecision("16-mixed", "cpu", scaler=scaler)
-    record = fit(OnePlayer(SGD(lr=0.5, clip_norm=2.0), slope=(3.0, 4.0)), tmp_path, steps=3, plugins=[plugin])
-    for move in moves(record):
-        assert move.tolist() == pytest.approx([-0.6, -0.8], rel=1e-5)
+    record = fit(OnePlayer(optimizer, slope=(3.0, 4.0)), tmp_path, steps=3, plugins=[plugin])
+    for moved in moves(record):
+        assert moved.tolist() == pytest.approx(move, rel=1e-4)
     assert scaler.get_scale() == 2.0**16
 
 
