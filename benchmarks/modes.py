@@ -100,7 +100,9 @@ def table(out: Path) -> None:
 
 
 def sheet(out: Path, side: int = 240) -> None:
-    """Write ``sheet.png``: the samples of the last seed of each game, a row for each mixture."""
+    """Write ``sheet.png``, if there are pictures: samples of the last seed of each game, a row for each mixture."""
+    if not any(out.glob("*-*-*.png")):
+        return
     image = Image.new("RGB", (side * len(GAMES), (side + 20) * len(DATA)), "white")
     for row, data in enumerate(DATA):
         for column, name in enumerate(GAMES):

@@ -211,10 +211,10 @@ def encode(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     labels = parse_labels(given.labels)
     from ganzoo.hub import load
-    from ganzoo.latent import verbs
+    from ganzoo.latent import inputs, verbs
 
     model = load(given.model)
-    print(verbs.encode(model, verbs.read_images(given.images, model.generator.image_shape), given.out, labels))
+    print(verbs.encode(model, inputs.read_images(given.images, model.generator.image_shape), given.out, labels))
     return 0
 
 
@@ -241,10 +241,10 @@ def traverse(rest: list[str]) -> int:
     what.add_argument("--directions", choices=("jacobian", "pca"), help="along which images change most")
     parser.add_argument("--steps", type=int, default=8, help="values of a walk (default: 8)")
     given = parser.parse_args(rest)
-    from ganzoo.latent import verbs
+    from ganzoo.latent import inputs, verbs
 
     model, z, labels = started(given, default="0-7")
-    dims = verbs.read_seeds(given.dims) if given.dims else ()
+    dims = inputs.read_seeds(given.dims) if given.dims else ()
     print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
     return 0
 
@@ -261,10 +261,10 @@ def arithmetic(rest: list[str]) -> int:
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     given = parser.parse_args(rest)
     from ganzoo.hub import load
-    from ganzoo.latent import verbs
+    from ganzoo.latent import inputs, verbs
 
     model = load(given.model)
-    plus, minus = ([verbs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
+    plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
     print(verbs.add(model, plus, minus, given.out, parse_labels(given.labels)))
     return 0
 
@@ -279,15 +279,15 @@ def edit(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     if bool(given.direction) == bool(given.positive) or bool(given.positive) != bool(given.negative):
         raise ValueError("give --direction FILE, or both --positive and --negative")
-    from ganzoo.latent import verbs
+    from ganzoo.latent import inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
-    strengths = verbs.read_strengths(given.strength)
+    strengths = inputs.read_strengths(given.strength)
     model, z, labels = started(given, default="0-7")
     if given.direction:
-        q = verbs.of_direction(model, given.direction)
+        q = inputs.of_direction(model, given.direction)
     else:
-        q = mean_difference([verbs.of_term(model, given.positive)], [verbs.of_term(model, given.negative)])
+        q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
     print(verbs.edit(model, z, q, strengths, given.out, labels))
     return 0
 
@@ -308,13 +308,13 @@ def started(given: argparse.Namespace, default: str) -> tuple[Any, Any, list[int
     """Return the model, the latents and the labels that the command names."""
     labels = parse_labels(given.labels)
     from ganzoo.hub import load
-    from ganzoo.latent import verbs
+    from ganzoo.latent import inputs
 
     model = load(given.model)
     if given.images:
-        z, labels = verbs.of_images(model, verbs.read_images(given.images, model.generator.image_shape), labels)
+        z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
         return model, z, labels
-    return model, verbs.of_term(model, given.latents or given.seeds or default), labels
+    return model, inputs.of_term(model, given.latents or given.seeds or default), labels
 
 
 def fetch(rest: list[str]) -> int:

@@ -12,6 +12,7 @@ from ganzoo.callbacks import Evaluate, SampleGrid
 from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, traversals
 from ganzoo.cli import main
 from ganzoo.hub import publish
+from ganzoo.latent import inputs
 from ganzoo.latent.files import load_latents
 from ganzoo.latents import Coded, Normal
 from ganzoo.metrics.reconstruction import reconstruction_report
@@ -149,23 +150,29 @@ def test_every_verb_works_on_every_game(name, tmp_path, capsys):
     capsys.readouterr()
 
 
+def saved(x, folder):
+    """Paths of pictures, one for each image."""
+    return [str(save_png(grid(image[None], gap=0, cell=8), folder / f"{i}.png")) for i, image in enumerate(x)]
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_pictures_are_latents_of_a_game_with_an_encoder(name, tmp_path, capsys):
     model = make(name).eval()
     folder = str(publish(model, tmp_path / "it", {"data": None}))
     x = some(model, 2, seed=3)
-    files = [str(save_png(grid(image[None], gap=0, cell=8), tmp_path / f"{i}.png")) for i, image in enumerate(x)]
+    files = saved(x, tmp_path)
     told = ["--labels", "3"] if name == "CVAE" else []
     assert main(["interpolate", folder, "--images", *files, *told, "--steps", "2", "--out", str(tmp_path / "o")]) == 0
     assert "3 frames through 2 latents" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_encoded_pictures_are_latents_for_the_other_verbs(name, tmp_path, capsys):
+def test_encoded_pictures_are_latents_for_the_other_verbs(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(inputs, "AT_ONCE", 2)  # of the 3 pictures
     model = make(name).eval()
     folder = str(publish(model, tmp_path / "it", {"data": None}))
     x = some(model, 3, seed=3)
-    files = [str(save_png(grid(image[None], gap=0, cell=8), tmp_path / f"{i}.png")) for i, image in enumerate(x)]
+    files = saved(x, tmp_path)
     told = ["--labels", "3"] if name == "CVAE" else []
     assert main(["encode", folder, *files, *told, "--out", str(tmp_path / "o")]) == 0
     assert "3 latents in" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ganzoo.hub import Pretrained
-from ganzoo.latent import verbs
+from ganzoo.latent import inputs, verbs
 from ganzoo.latent.files import load_latents, save_latents
 from ganzoo.latent.interpolate import path
 from ganzoo.latents import Coded, Normal, Uniform
@@ -51,7 +51,7 @@ def files(folder):
 
 def test_seeds_are_those_of_generate():
     loaded = model()
-    z = verbs.of_seeds(loaded, [0, 5, 9])
+    z = inputs.of_seeds(loaded, [0, 5, 9])
     torch.testing.assert_close(loaded.decode(z), loaded.sample(10)[[0, 5, 9]])
 
 
@@ -59,21 +59,21 @@ def test_seeds_are_those_of_generate():
     ("text", "seeds"), [("5", [5]), ("0,5,9", [0, 5, 9]), ("0-3", [0, 1, 2, 3]), ("7, 1-2,1", [7, 1, 2, 1])]
 )
 def test_seeds_are_read(text, seeds):
-    assert verbs.read_seeds(text) == seeds
+    assert inputs.read_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,", "-3", "3-", "5-3", "1;2", "1.5", "z.txt"])
 def test_wrong_seeds_are_refused(text):
     with pytest.raises(ValueError, match=r"expected seeds such as 7, 0,5,9 or 0-7, or a file FILE\.npz, got"):
-        verbs.read_seeds(text)
+        inputs.read_seeds(text)
 
 
 def test_strengths_are_read():
-    assert verbs.read_strengths("-3:3:7") == [-3, -2, -1, 0, 1, 2, 3]
-    assert verbs.read_strengths("-2,0,0.5") == [-2, 0, 0.5]
+    assert inputs.read_strengths("-3:3:7") == [-3, -2, -1, 0, 1, 2, 3]
+    assert inputs.read_strengths("-2,0,0.5") == [-2, 0, 0.5]
     for wrong in ("", "a", "1:2", "1:2:x", "0:1:-2", "1:2:3:4"):
         with pytest.raises(ValueError, match=r"expected strengths such as -2,0,2 or first:last:n"):
-            verbs.read_strengths(wrong)
+            inputs.read_strengths(wrong)
 
 
 def test_pictures_stand_over_what_their_latents_decode_to(tmp_path):
@@ -91,18 +91,18 @@ def test_pictures_stand_over_what_their_latents_decode_to(tmp_path):
 def test_a_term_is_seeds_a_file_or_a_class_of_a_file(tmp_path):
     loaded, z = model(), Normal(4).seeded(range(4))
     file = save_latents(tmp_path / "z.npz", z, y=[3, 5, 3, 12])
-    assert torch.equal(verbs.of_term(loaded, "2,0-1"), z[[2, 0, 1]])
-    assert torch.equal(verbs.of_term(loaded, str(file)), z)
-    assert torch.equal(verbs.of_term(loaded, f"{file}:3"), z[[0, 2]])
-    assert torch.equal(verbs.of_term(loaded, f"{file}:12"), z[[3]])
+    assert torch.equal(inputs.of_term(loaded, "2,0-1"), z[[2, 0, 1]])
+    assert torch.equal(inputs.of_term(loaded, str(file)), z)
+    assert torch.equal(inputs.of_term(loaded, f"{file}:3"), z[[0, 2]])
+    assert torch.equal(inputs.of_term(loaded, f"{file}:12"), z[[3]])
     with pytest.raises(ValueError, match="holds no latent of class '1'"):
-        verbs.of_term(loaded, f"{file}:1")
+        inputs.of_term(loaded, f"{file}:1")
     with pytest.raises(ValueError, match=r"shape \[N, 4\], got torch.float32 \[4, 3\]"):
-        verbs.of_term(loaded, str(save_latents(tmp_path / "other.npz", z[:, :3])))
+        inputs.of_term(loaded, str(save_latents(tmp_path / "other.npz", z[:, :3])))
     with pytest.raises(ValueError, match="holds no labels y, one for each of its 4 latents"):
-        verbs.of_term(loaded, f"{save_latents(tmp_path / 'none.npz', z)}:3")
+        inputs.of_term(loaded, f"{save_latents(tmp_path / 'none.npz', z)}:3")
     with pytest.raises(FileNotFoundError, match="no latents at"):
-        verbs.of_term(loaded, "nothing.npz")
+        inputs.of_term(loaded, "nothing.npz")
 
 
 def test_pictures_are_encoded(tmp_path):
@@ -110,7 +110,7 @@ def test_pictures_are_encoded(tmp_path):
     x = loaded.sample(2)
     for i, image in enumerate(to_uint8(x)):
         Image.fromarray(image[0].numpy()).save(tmp_path / f"{i}.png")
-    z = loaded.encode(verbs.read_images([tmp_path / "1.png", tmp_path / "0.png"], (1, 8, 8)))
+    z = loaded.encode(inputs.read_images([tmp_path / "1.png", tmp_path / "0.png"], (1, 8, 8)))
     torch.testing.assert_close(z, x.flatten(1)[[1, 0], :4], rtol=0, atol=1 / 127)
 
 
@@ -119,17 +119,17 @@ def test_pictures_of_other_kinds_are_turned_cut_and_resized(tmp_path):
     wide[:, 20:40] = (255, 255, 255, 255)  # the middle is white, and all that is left of the rest is a softer edge
     Image.fromarray(wide).save(tmp_path / "wide.png")
     for shape in ((1, 8, 8), (3, 10, 10)):
-        x = verbs.read_images([tmp_path / "wide.png"], shape)
+        x = inputs.read_images([tmp_path / "wide.png"], shape)
         assert x.shape == (1, *shape)
         assert x[..., 1:-1].min() > 0.98
         assert x.min() > 0.8
     (tmp_path / "no.png").write_text("no")
     with pytest.raises(ValueError, match=r"cannot read .*no.png as a picture"):
-        verbs.read_images([tmp_path / "no.png"], (1, 8, 8))
+        inputs.read_images([tmp_path / "no.png"], (1, 8, 8))
     with pytest.raises(ValueError, match=r"nothing.png as a picture"):
-        verbs.read_images([tmp_path / "nothing.png"], (1, 8, 8))
+        inputs.read_images([tmp_path / "nothing.png"], (1, 8, 8))
     with pytest.raises(ValueError, match=r"the model's images have the shape \(2,\)"):
-        verbs.read_images([tmp_path / "wide.png"], (2,))
+        inputs.read_images([tmp_path / "wide.png"], (2,))
 
 
 # -- the verbs
@@ -138,7 +138,7 @@ def test_pictures_of_other_kinds_are_turned_cut_and_resized(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_interpolate(channels, tmp_path):
     loaded = model(channels=channels)
-    z = verbs.of_seeds(loaded, [0, 5, 9])
+    z = inputs.of_seeds(loaded, [0, 5, 9])
     line = verbs.interpolate(loaded, z, tmp_path / "a", steps=4, loop=True)
     assert line == f"12 frames through 3 latents in {tmp_path / 'a' / 'interpolation.gif'}"
     way = load_latents(tmp_path / "a" / "latents.npz").z
@@ -157,7 +157,7 @@ def test_interpolate(channels, tmp_path):
 
 def test_interpolate_one_class(tmp_path):
     loaded = model(num_classes=3)
-    z = verbs.of_seeds(loaded, [0, 1])
+    z = inputs.of_seeds(loaded, [0, 1])
     verbs.interpolate(loaded, z, tmp_path, steps=3, labels=[2])
     got = load_latents(tmp_path / "latents.npz")
     assert got.extra["y"].tolist() == [2] * 4
@@ -168,7 +168,7 @@ def test_interpolate_one_class(tmp_path):
 
 def test_traverse_codes_by_default(tmp_path):
     loaded = model(Coded(Uniform(4), categorical=(3,), uniform=2))
-    z = verbs.of_seeds(loaded, range(5))
+    z = inputs.of_seeds(loaded, range(5))
     line = verbs.traverse(loaded, z, tmp_path / "all", n=4)
     names = [code.name for code in loaded.generator.prior.codes]
     assert line == f"{', '.join(names)}: 5 rows each in {tmp_path / 'all'}"
@@ -196,7 +196,7 @@ def test_traverse_codes_by_default(tmp_path):
 @pytest.mark.parametrize("method", [None, "jacobian", "pca"])
 def test_traverse_directions(method, tmp_path):
     loaded = model()
-    z = verbs.of_seeds(loaded, range(3))
+    z = inputs.of_seeds(loaded, range(3))
     verbs.traverse(loaded, z, tmp_path / "a", directions=method, n=5)
     name = method or "jacobian"
     q = load_latents(tmp_path / "a" / "directions.npz")
@@ -204,16 +204,16 @@ def test_traverse_directions(method, tmp_path):
     assert (np.diff(q.extra["eigenvalues"]) <= 0).all()
     walk = verbs.traverse_direction(z, q.z[1], [-3.0, -1.5, 0.0, 1.5, 3.0])
     assert same(tmp_path / "a" / f"{name}1.png", grid(loaded.decode(walk.flatten(0, 1)), columns=5))
-    assert torch.equal(verbs.of_direction(loaded, f"{tmp_path / 'a' / 'directions.npz'}:2"), q.z[2])
+    assert torch.equal(inputs.of_direction(loaded, f"{tmp_path / 'a' / 'directions.npz'}:2"), q.z[2])
     with pytest.raises(ValueError, match=r"holds 4 directions: choose one by its number, as in FILE.npz:2"):
-        verbs.of_direction(loaded, str(tmp_path / "a" / "directions.npz"))
+        inputs.of_direction(loaded, str(tmp_path / "a" / "directions.npz"))
     verbs.traverse(loaded, z, tmp_path / "b", directions=method, n=5)
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
 def test_traverse_a_conditional_model_row_by_row(tmp_path):
     loaded = model(num_classes=3)
-    z = verbs.of_seeds(loaded, range(2))
+    z = inputs.of_seeds(loaded, range(2))
     verbs.traverse(loaded, z, tmp_path, dims=[1], n=3, labels=[2, 0])
     walk = verbs.traverse_dimension(z, 1, [-3.0, 0.0, 3.0]).flatten(0, 1)
     assert same(tmp_path / "dim1.png", grid(loaded.decode(walk, [2, 2, 2, 0, 0, 0]), columns=3))
@@ -221,7 +221,7 @@ def test_traverse_a_conditional_model_row_by_row(tmp_path):
 
 def test_add(tmp_path):
     loaded = model()
-    a, b, c = (verbs.of_term(loaded, text) for text in ("1,2,3", "4,5,6", "7,8,9"))
+    a, b, c = (inputs.of_term(loaded, text) for text in ("1,2,3", "4,5,6", "7,8,9"))
     line = verbs.add(loaded, [a, c], [b], tmp_path / "a")
     assert line == f"2 terms less 1 in {tmp_path / 'a' / 'arithmetic.png'}"
     z = load_latents(tmp_path / "a" / "latents.npz").z
@@ -237,14 +237,14 @@ def test_add(tmp_path):
 
 def test_edit(tmp_path):
     loaded = model(num_classes=3)
-    z, q = verbs.of_seeds(loaded, range(2)), torch.tensor([0.0, 1.0, 0.0, -1.0])
+    z, q = inputs.of_seeds(loaded, range(2)), torch.tensor([0.0, 1.0, 0.0, -1.0])
     line = verbs.edit(loaded, z, q, [-1.0, 0.0, 2.0], tmp_path / "a", labels=[1, 2])
     assert line == f"2 latents at 3 strengths in {tmp_path / 'a' / 'edit.png'}"
     got = load_latents(tmp_path / "a" / "latents.npz")
     assert torch.equal(got.z, torch.stack([z[0] - q, z[0], z[0] + 2 * q, z[1] - q, z[1], z[1] + 2 * q]))
     assert got.extra["y"].tolist() == [1, 1, 1, 2, 2, 2]
     assert same(tmp_path / "a" / "edit.png", grid(loaded.decode(got.z, [1, 1, 1, 2, 2, 2]), columns=3))
-    kept = verbs.of_direction(loaded, str(tmp_path / "a" / "direction.npz"))
+    kept = inputs.of_direction(loaded, str(tmp_path / "a" / "direction.npz"))
     assert torch.equal(kept, q)
     verbs.edit(loaded, z, kept, [-1.0, 0.0, 2.0], tmp_path / "b", labels=[1, 2])
     assert files(tmp_path / "a") == files(tmp_path / "b")
@@ -252,7 +252,7 @@ def test_edit(tmp_path):
 
 def test_nothing_is_written_for_a_wrong_call(tmp_path):
     loaded = model()
-    z, out = verbs.of_seeds(loaded, range(3)), tmp_path / "out"
+    z, out = inputs.of_seeds(loaded, range(3)), tmp_path / "out"
     for wrong in (
         lambda: verbs.interpolate(loaded, z[:1], out),
         lambda: verbs.interpolate(loaded, z, out, fps=0),
@@ -274,7 +274,7 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
 
 def test_each_half_of_the_way_takes_the_class_of_its_end(tmp_path):
     loaded = model(num_classes=3)
-    z = verbs.of_seeds(loaded, [0, 1, 2])
+    z = inputs.of_seeds(loaded, [0, 1, 2])
     verbs.interpolate(loaded, z, tmp_path, steps=4, labels=[2, 0, 1])
     way = path(z, 4, loaded.generator.prior)
     y = [2, 2, 0, 0, 0, 0, 1, 1, 1]

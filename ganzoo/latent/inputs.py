@@ -1,0 +1,131 @@
+"""Where latents come from: seeds, files and pictures, as the words of a command name them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.transforms.v2.functional import pil_to_tensor
+from tqdm import tqdm
+
+from ganzoo.inference import Inference
+from ganzoo.latent.files import load_latents
+from ganzoo.pixels import to_float
+from ganzoo.roles import check_labels
+
+Labels = Sequence[int] | None
+AT_ONCE = 256  # latents or pictures between two steps of the progress bar
+
+
+def of_seeds(model: Inference, seeds: Sequence[int]) -> Tensor:
+    """Return the latents of seeds, [len(seeds), dim]: those of ``ganzoo generate``."""
+    return model.generator.prior.seeded(list(seeds))
+
+
+def of_term(model: Inference, text: str) -> Tensor:
+    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3.
+
+    Raises:
+        ValueError: none of the three, a file that does not fit the model, or no latent of that class.
+        FileNotFoundError: there is no such file.
+    """
+    file, _, label = text.partition(".npz:")
+    if not label and not text.endswith(".npz"):
+        return of_seeds(model, read_seeds(text))
+    z, extra = load_latents(f"{file}.npz" if label else text, model.generator.prior.dim)
+    if not label:
+        return z
+    y = extra.get("y")
+    if y is None or y.shape != z.shape[:1]:
+        raise ValueError(f"{file}.npz holds no labels y, one for each of its {len(z)} latents")
+    chosen = z[torch.from_numpy(y.astype(str) == label)]
+    if not len(chosen):
+        raise ValueError(f"{file}.npz holds no latent of class {label!r}")
+    return chosen
+
+
+def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
+    """Return the latents of pictures, [N, dim], and their labels: those given, or those that the model finds.
+
+    Raises:
+        ValueError: there is no encoder, or labels are missing, superfluous or wrong.
+    """
+    found = labels
+    if labels is None and model.labeller is not None:
+        found = in_blocks(lambda block, _: model.classify(block), x, None, "classifying").tolist()
+    y = check_labels(found, len(x), model.generator.num_classes)
+    return in_blocks(model.encode, x, y, "encoding"), None if y is None else y.tolist()
+
+
+def of_direction(model: Inference, text: str) -> Tensor:
+    """Return the one direction, [dim], of FILE.npz, or of FILE.npz:2, number 2 of what ``traverse`` found.
+
+    Raises:
+        ValueError: the file does not fit the model, or holds several directions.
+        FileNotFoundError: there is no such file.
+    """
+    q = of_term(model, text)
+    if len(q) != 1:
+        raise ValueError(f"{text} holds {len(q)} directions: choose one by its number, as in FILE.npz:2")
+    return q[0]
+
+
+def read_seeds(text: str) -> list[int]:
+    """Read ``5``, ``0,5,9`` or ``0,5-9``.
+
+    Raises:
+        ValueError: none of them.
+    """
+    seeds: list[int] = []
+    for word in text.split(","):
+        first, dash, last = word.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
+            raise ValueError(f"expected seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz, got {text!r}")
+        seeds += range(int(first), int(last or first) + 1)
+    return seeds
+
+
+def read_strengths(text: str) -> list[float]:
+    """Read ``-2,0,2``, or first:last:n such as ``-3:3:7``.
+
+    Raises:
+        ValueError: neither.
+    """
+    try:
+        if ":" not in text:
+            return [float(word) for word in text.split(",")]
+        first, last, n = text.split(":")
+        values: list[float] = torch.linspace(float(first), float(last), int(n), dtype=torch.float64).tolist()
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"expected strengths such as -2,0,2 or first:last:n such as -3:3:7, got {text!r}") from error
+    return values
+
+
+def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
+    """Read pictures as [N, C, H, W] in [-1, 1]: turned as the camera was held, cut to the middle, resized.
+
+    Raises:
+        ValueError: a file is no picture, or the model's images are not grey or colour.
+    """
+    if len(image_shape) != 3 or image_shape[0] not in (1, 3):
+        raise ValueError(f"pictures have 1 or 3 channels, the model's images have the shape {tuple(image_shape)}")
+    c, h, w = image_shape
+    images = []
+    for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):
+        try:
+            with Image.open(file) as opened:
+                upright = ImageOps.exif_transpose(opened).convert("L" if c == 1 else "RGB")
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"cannot read {file} as a picture: {error}") from error
+        images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
+    return to_float(torch.stack(images))
+
+
+def in_blocks(act: Callable[[Tensor, Tensor | None], Tensor], rows: Tensor, y: Tensor | None, name: str) -> Tensor:
+    """Return what ``act`` makes of rows and their labels, on the CPU, with a progress bar."""
+    parts = []
+    for start in tqdm(range(0, len(rows), AT_ONCE), desc=name, unit="batch", leave=False, disable=None):
+        own = None if y is None else y[start : start + AT_ONCE]
+        parts.append(act(rows[start : start + AT_ONCE], own).cpu())
+    return torch.cat(parts)
