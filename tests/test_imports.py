@@ -81,8 +81,8 @@ TORCH_ONLY = [
     "networks",
     "pixels",
 ]
-NO_TORCH = ["files", "catalogue", "cli", "__main__"]
-TOPS = ["hub", "lightning_cli", "cli", "__main__", "runs"]  # nothing below may import them
+NO_TORCH = ["files", "catalogue", "cli", "latent_cli", "__main__"]
+TOPS = ["hub", "lightning_cli", "latent_cli", "cli", "__main__", "runs"]  # nothing below may import them
 
 
 def within(module, part):

@@ -129,7 +129,7 @@ def test_points_have_no_pictures_to_reconstruct():
 
 @pytest.mark.parametrize("name", sorted(SPECIAL))
 def test_every_verb_works_on_every_game(name, tmp_path, capsys):
-    """From a published folder, without data; the same pictures twice."""
+    """From a published folder, without data (but neighbours); the same pictures twice."""
     model = make(name).eval()
     folder = str(publish(model, tmp_path / "it", {"data": None}))
     told = ["--labels", "3"] if model.G.num_classes else []
@@ -138,6 +138,7 @@ def test_every_verb_works_on_every_game(name, tmp_path, capsys):
         "traverse": ["--seeds", "0-1", "--steps", "3"],
         "arithmetic": ["--plus", "1,2,3", "--minus", "4,5,6", "--plus", "7,8,9"],
         "edit": ["--seeds", "0-1", "--positive", "1,2,3", "--negative", "4,5,6", "--strength=-1,0,1"],
+        "neighbours": ["--seeds", "0-1", "--data", "data/digits"],
     }
     for verb, words in calls.items():
         pictures = []
@@ -211,6 +212,11 @@ def test_pictures_need_an_encoder(tmp_path, capsys):
         (["traverse", "--dims", "99"], "dim at least 100"),
         (["edit"], "give --direction FILE, or both --positive and --negative"),
         (["edit", "--positive", "1"], "give --direction FILE, or both --positive and --negative"),
+        (["edit", "--direction", "a.npz", "--positive", "1", "--negative", "2"], "give --direction FILE, or both"),
+        (["edit", "--digit", "10"], "the class must be from 0 to 9, got 10"),
+        (["neighbours"], "the following arguments are required: --data"),
+        (["neighbours", "--data", "models/dcgan"], "models/dcgan names no data: use one such as data/mnist"),
+        (["neighbours", "--data", "data/mnst"], "no configuration 'data/mnst': did you mean 'data/mnist'?"),
         (["edit", "--positive", "1", "--negative", "2", "--strength=a"], "expected strengths such as -2,0,2"),
         (["arithmetic", "--plus", "nowhere.npz"], "nowhere.npz"),
         (["interpolate", "--step", "3"], "did you mean '--steps'"),

@@ -1,9 +1,9 @@
-"""What ``ganzoo encode``, ``interpolate``, ``traverse``, ``arithmetic`` and ``edit`` do with a model that is loaded.
+"""What ``ganzoo encode``, ``interpolate``, ``traverse``, ``arithmetic``, ``edit`` and ``neighbours`` do with a model.
 
 Each writes pictures and the latents behind them to a folder, and returns a line to print.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ganzoo.inference import Inference
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
+from ganzoo.latent.edit import attribute_direction, rescore
 from ganzoo.latent.files import save_latents
 from ganzoo.latent.inputs import Labels, in_blocks, of_images, of_seeds
 from ganzoo.latent.interpolate import path
+from ganzoo.latent.neighbours import nearest_training
 from ganzoo.latent.traverse import (
     Directions,
     code_values,
@@ -26,11 +28,13 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
+from ganzoo.metrics.lenet import LeNet64
 from ganzoo.pictures import grid, pairs, save_gif, save_png
+from ganzoo.pixels import to_uint8
 from ganzoo.roles import check_labels
 
 Method = Literal["jacobian", "pca"]
-DRAWS = {"jacobian": 64, "pca": 4096}  # latents that directions are found with
+DRAWS = {"jacobian": 64, "pca": 4096, "class": 1000}  # latents that directions are found with
 N_DIRECTIONS = 5
 
 
@@ -191,9 +195,93 @@ def edit(
     return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
 
 
+def class_direction(model: Inference, target: int, labels: Labels = None) -> Tensor:
+    """Return the direction, [dim], towards a class of the digit network: of samples that it takes for the class.
+
+    Args:
+        model: Of grey images.
+        target: The class.
+        labels: One class for all; only for a conditional model.
+
+    Raises:
+        ValueError: no such class, no samples of it, images that are not grey, or labels that are wrong.
+    """
+    digits = _digits(model, target)
+    z = of_seeds(model, range(DRAWS["class"]))
+    found = in_blocks(lambda x, _: digits(x).argmax(dim=1), _decoded(model, z, labels), None, "classifying")
+    return attribute_direction(z, found, target)
+
+
+def score_class(
+    model: Inference, direction: Tensor, strengths: Sequence[float], target: int, labels: Labels = None
+) -> str:
+    """Return a table: how the digit network's probability of a class changes along a direction, and along a random one.
+
+    Args:
+        model: Of grey images.
+        direction: q, [dim].
+        strengths: The α.
+        target: The class.
+        labels: One class for all; only for a conditional model.
+
+    Raises:
+        ValueError: as ``class_direction``, or a direction of another size than z.
+    """
+    digits = _digits(model, target)
+    z = of_seeds(model, range(DRAWS["class"], 2 * DRAWS["class"]))  # others than those that a direction is found with
+    found = rescore(digits, model, z, direction, strengths, target, labels)
+    rows = zip(strengths, found.target.tolist(), found.others.abs().sum(dim=1), found.random_target, strict=True)
+    lines = [f"  {a:+8.2f}   {of_class:+.3f}      {others:.3f}   {random:+.3f}" for a, of_class, others, random in rows]
+    head = (
+        f"change of P({target}) by {LeNet64.id}, mean of {len(z)} seeds:\n  strength   P({target})  Σ|others|   random"
+    )
+    return "\n".join([head, *lines])
+
+
+def neighbours(
+    model: Inference, z: Tensor, training: Tensor, out: str | Path, labels: Labels = None, columns: int = 8
+) -> str:
+    """Write the images of latents, each with the training image nearest to it, by pixels, to its right.
+
+    Args:
+        model: Loaded.
+        z: Latents, [N, dim].
+        training: Images, uint8 or in [-1, 1], [M, C, H, W].
+        out: Folder.
+        labels: One class for all, or one per latent; only for a conditional model.
+        columns: Pairs in a row.
+
+    Raises:
+        ValueError: training images of another shape, or labels that are wrong.
+    """
+    found = nearest_training(_decoded(model, z, labels), training)
+    save_png(grid(found.images, columns=columns), Path(out) / "neighbours.png")
+    _save(Path(out) / "latents.npz", model, z, labels)
+    copies = int((found.distance == 0).sum())
+    file = Path(out) / "neighbours.png"
+    return f"{len(z)} samples in {file}, the nearest of {len(training)} beside them; exact copies: {copies}"
+
+
 def frames(images: Tensor) -> Iterator[Image.Image]:
     """Yield each of the images [N, C, H, W] in [-1, 1] as a picture of about 256 pixels."""
     return (grid(image[None], columns=1, gap=0, cell=256) for image in images)
+
+
+def _digits(model: Inference, target: int) -> Callable[[Tensor], Tensor]:
+    """Return the digit network as a map of images to probabilities, [N, 10]."""
+    if model.generator.image_shape[0] != 1 or len(model.generator.image_shape) != 3:
+        shape = model.generator.image_shape
+        raise ValueError(f"classes are named by {LeNet64.id}, for grey images; this model makes the shape {shape}")
+    if not 0 <= target < 10:
+        raise ValueError(f"the class must be from 0 to 9, got {target}")
+    network = LeNet64()
+
+    def probabilities(x: Tensor) -> Tensor:
+        logits = network(to_uint8(x.cpu())).logits
+        assert logits is not None
+        return logits.softmax(dim=1)
+
+    return probabilities
 
 
 def _directions(model: Inference, method: Method, labels: Labels) -> Directions:

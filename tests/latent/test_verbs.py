@@ -7,9 +7,12 @@ from PIL import Image
 
 from ganzoo.hub import Pretrained
 from ganzoo.latent import inputs, verbs
+from ganzoo.latent.edit import rescore
 from ganzoo.latent.files import load_latents, save_latents
 from ganzoo.latent.interpolate import path
+from ganzoo.latent.neighbours import nearest_training
 from ganzoo.latents import Coded, Normal, Uniform
+from ganzoo.metrics.features import Features
 from ganzoo.networks import MLPGenerator
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_uint8
@@ -250,6 +253,72 @@ def test_edit(tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
+class Brightness:
+    """A digit network: the brighter an image, the more it is a 3, and else a 5."""
+
+    id = "brightness"
+
+    def __call__(self, images):
+        assert images.dtype == torch.uint8
+        logits = torch.full((len(images), 10), -30.0)
+        logits[:, 3] = (images.float().mean(dim=(1, 2, 3)) - 127.5) / 2
+        logits[:, 5] = -logits[:, 3]
+        return Features(images, logits)
+
+
+@pytest.mark.parametrize("labels", [None, [2]])
+def test_the_direction_towards_a_digit_is_that_of_samples_taken_for_it(labels, monkeypatch):
+    monkeypatch.setattr(verbs, "LeNet64", Brightness)
+    loaded = model(num_classes=3 if labels else 0)
+    z = inputs.of_seeds(loaded, range(1000))
+    bright = to_uint8(loaded.decode(z, labels)).float().mean(dim=(1, 2, 3)) >= 127.5
+    q = verbs.class_direction(loaded, 3, labels)
+    torch.testing.assert_close(q, z[bright].mean(dim=0) - z[~bright].mean(dim=0))
+    with pytest.raises(ValueError, match="got 0 of class 4"):
+        verbs.class_direction(loaded, 4, labels)
+
+
+def test_the_scores_of_a_digit_are_those_of_other_samples(monkeypatch):
+    monkeypatch.setattr(verbs, "LeNet64", Brightness)
+    loaded = model()
+    q = verbs.class_direction(loaded, 3)
+    head, columns, *rows = verbs.score_class(loaded, q, [-1.0, 0.0, 1.0], 3).splitlines()
+    assert head == "change of P(3) by brightness, mean of 1000 seeds:"
+    assert columns.split() == ["strength", "P(3)", "Σ|others|", "random"]
+    z = inputs.of_seeds(loaded, range(1000, 2000))
+
+    def score(x):
+        return Brightness()(to_uint8(x)).logits.softmax(dim=1)
+
+    found = rescore(score, loaded, z, q, [-1.0, 0.0, 1.0], 3)
+    expected = torch.stack([torch.tensor([-1.0, 0, 1]), found.target, found.others.abs().sum(1), found.random_target])
+    numbers = torch.tensor([[float(word) for word in row.split()] for row in rows])
+    torch.testing.assert_close(numbers, expected.T.float(), atol=6e-4, rtol=0)
+    assert numbers[0, 1] < -0.01 < 0.01 < numbers[2, 1]
+
+
+def test_digits_are_named_in_grey_images_only():
+    for wrong in (lambda m, k: verbs.class_direction(m, k), lambda m, k: verbs.score_class(m, torch.ones(4), [1.0], k)):
+        with pytest.raises(ValueError, match=r"for grey images; this model makes the shape \(3, 8, 8\)"):
+            wrong(model(channels=3), 1)
+        for digit in (-1, 10):
+            with pytest.raises(ValueError, match=f"from 0 to 9, got {digit}"):
+                wrong(model(), digit)
+
+
+def test_neighbours(tmp_path):
+    loaded = model(num_classes=3)
+    z = inputs.of_seeds(loaded, range(3))
+    x = loaded.decode(z, [1, 1, 2])
+    training = torch.cat([to_uint8(-x), to_uint8(x[1:2])])
+    line = verbs.neighbours(loaded, z, training, tmp_path, labels=[1, 1, 2], columns=2)
+    assert line == f"3 samples in {tmp_path / 'neighbours.png'}, the nearest of 4 beside them; exact copies: 1"
+    assert same(tmp_path / "neighbours.png", grid(nearest_training(x, training).images, columns=2))
+    got = load_latents(tmp_path / "latents.npz")
+    assert torch.equal(got.z, z)
+    assert got.extra["y"].tolist() == [1, 1, 2]
+
+
 def test_nothing_is_written_for_a_wrong_call(tmp_path):
     loaded = model()
     z, out = inputs.of_seeds(loaded, range(3)), tmp_path / "out"
@@ -263,6 +332,7 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
         lambda: verbs.add(loaded, [z], [z[:0]], out),
         lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out),
         lambda: verbs.edit(loaded, z, torch.ones(4), [], out),
+        lambda: verbs.neighbours(loaded, z, torch.zeros(4, 1, 9, 8), out),
     ):
         with pytest.raises(ValueError, match=r"."):
             wrong()
