@@ -1,4 +1,4 @@
-"""Time the arithmetic of evaluation beside that of torchmetrics, torch-fidelity and SciPy.
+"""Time the arithmetic of evaluation beside that of torchmetrics, torch-fidelity, SciPy and scikit-learn.
 
 python benchmarks/metrics.py [--threads 1] [--repeats 3] [--dim 2048]
 """
@@ -33,11 +33,13 @@ import scipy  # noqa: E402
 import scipy.linalg  # noqa: E402
 import torch  # noqa: E402
 import torchmetrics  # noqa: E402
+from sklearn.neighbors import NearestNeighbors  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torchmetrics.image.fid import FrechetInceptionDistance, _compute_fid  # noqa: E402
 
 from ganzoo.metrics.frechet import factor, frechet, frechet_from_features  # noqa: E402
 from ganzoo.metrics.moments import Moments  # noqa: E402
+from ganzoo.metrics.neighbours import nearest  # noqa: E402
 
 Row = tuple[str, float, float, float]
 BATCH = 64
@@ -159,6 +161,25 @@ def few_samples(n: int = 500) -> None:
     table(f"Distance of {n} x {ARGS.dim} features to a reference of {n_ref}", exact, runs)
 
 
+def nearest_rows(n: int = 1000, m: int = 60_000, dim: int = 64) -> None:
+    """Time the search for the nearest of m rows; every query is a copy, so the mean distance is 0."""
+    y = torch.randn(m, dim, generator=torch.Generator().manual_seed(4)).relu()
+    x = y[:n].clone()
+    brute = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(y.numpy())
+
+    def by_cdist(mode: str) -> float:
+        parts = [torch.cdist(rows, y, compute_mode=mode).amin(dim=1) for rows in x.split(256)]
+        return float(torch.cat(parts).mean())
+
+    runs = {
+        "ganzoo nearest": lambda: float(nearest(x, y)[0].mean()),
+        "torch.cdist, differences": lambda: by_cdist("donot_use_mm_for_euclid_dist"),
+        "torch.cdist, products": lambda: by_cdist("use_mm_for_euclid_dist"),
+        "scikit-learn NearestNeighbors, brute": lambda: float(brute.kneighbors(x.numpy())[0].mean()),
+    }
+    table(f"Nearest of {m} rows of {dim} numbers to each of {n} copies (value: mean distance)", 0.0, runs)
+
+
 def conditions() -> None:
     """Print what the numbers were taken with."""
     info = Path("/proc/cpuinfo")
@@ -182,6 +203,7 @@ def main() -> None:
     moments()
     full_rank()
     few_samples()
+    nearest_rows()
 
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def _kth(d: Tensor, weight: Tensor, k: int) -> Tensor:
 def _nearest(queries: Tensor, points: Tensor, block: int, skip: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """``nearest`` of float64 rows; query i ignores point ``skip[i]``.
 
-    Squares of block x block distances stay in the cache of a core: 2.4 times as fast as whole rows of 60,000.
+    Block x block distances at once: whole rows of 60,000 would not stay in the cache of a core.
     """
     best = queries.new_full((len(queries),), torch.inf)
     at = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
