@@ -8,13 +8,13 @@ from sklearn.decomposition import PCA, FastICA
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 from tqdm import tqdm
 
 from ganzoo.metrics.moments import check_features
 from ganzoo.metrics.neighbours import nearest
+from ganzoo.metrics.svm import L2SVM
 from ganzoo.pixels import to_float
 
 GRID = 4  # maps are pooled to GRID x GRID
@@ -162,7 +162,7 @@ def _rows(images: Tensor) -> Tensor:
 
 
 def _svm(C: float) -> Any:
-    return make_pipeline(StandardScaler(), LinearSVC(C=C, random_state=0, max_iter=10_000))
+    return make_pipeline(StandardScaler(), L2SVM(C))
 
 
 def _check(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor) -> None:
