@@ -98,7 +98,7 @@ def game(name: str, width: int, batches: int) -> Any:
     step = Adam(lr=2e-4, beta1=0.5, schedule=Linear(start=batches // 2, stop=batches, end=0.01))
     two = {"d_optimizer": step, "g_optimizer": step}
     if name == "BiGAN":
-        return BiGAN(G, E, MLPJointDiscriminator(SHAPE, dim=DIM, **how), **two)
+        return BiGAN(G, E, MLPJointDiscriminator(SHAPE, dim=DIM, std=0.02, **how), **two)
     if name in ("LR", "JLR"):
         regressor = LatentRegressor if name == "LR" else JointLatentRegressor
         return regressor(G, E, MLPBatchDiscriminator(width), e_optimizer=step, **two)

@@ -59,7 +59,7 @@ class Generative(Game):
         return self.published.encode(x, labels)
 
     def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return G(E(x)), [N, C, H, W] in [-1, 1], from the averages; labels are for G, and for a conditional E."""
+        """Return G(E(x)), [N, C, H, W] in [-1, 1], from the averages; labels as in ``Inference``."""
         return self.published.reconstruct(x, labels)
 
     # -- averages

@@ -1,10 +1,12 @@
 """What a trained model is good for: images of seeds, latents of images, and the way between them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganzoo.latents import Code
 from ganzoo.roles import Encoder, Generator, decode, encode, sample_seeds, seed_range
 
 Labels = Sequence[int] | Tensor | int | None
@@ -62,13 +64,30 @@ class Inference:
         return encode(self.labeller, x).argmax(dim=1)
 
     def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return G(E(x)), [N, C, H, W] in [-1, 1]; labels are for G, and for a conditional E."""
-        labels = self.classes(x, labels)
-        return self.decode(self.encode(x, labels), labels)
+        """Return G(E(x)), [N, C, H, W] in [-1, 1].
+
+        Labels are for G and for a conditional E; but where a labeller names the classes, they are for G alone: with
+        another class than that of x it is edited, G(E_z(x, E_y(x)), y').
+        """
+        found = self.classes(x, None if self.labeller else labels)
+        return self.decode(self.encode(x, found), found if labels is None else labels)
 
     def classes(self, x: Tensor, labels: Labels) -> Labels:
         """Return the labels that are given; without any those that the labeller finds, if there is one."""
         return self.classify(x) if labels is None and self.labeller is not None else labels
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The codes of the prior: their names, where they stand in z, and their ranges."""
+        return self.generator.prior.codes
+
+    @torch.no_grad()
+    def walked(self, z: Tensor) -> tuple["Inference", Tensor]:
+        """Return what walks start from: itself and z, or for IB-GAN what stands behind its channel, and the r of z."""
+        G: Any = self.generator
+        if not hasattr(G, "channel"):
+            return self, z
+        return Inference(G.generator), G.channel(z.to(next(G.parameters())))
 
     def to(self, device: torch.device | str) -> "Inference":
         """Move the networks to ``device`` and return itself."""

@@ -16,7 +16,7 @@ def encode(rest: list[str]) -> int:
     )
     parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint, with an encoder")
     parser.add_argument("images", nargs="+", metavar="FILE", help="pictures")
-    parser.add_argument("--labels", help="one class, or a comma-separated list of one per picture (conditional models)")
+    parser.add_argument("--labels", help="one class, or one per picture: G's; or kept for FILE.npz:CLASS")
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     given = parser.parse_args(rest)
     labels = parse_labels(given.labels)
@@ -135,7 +135,9 @@ def start(parser: Parser) -> Parser:
     source.add_argument("--seeds", help="such as 0,5,9 or 0-7")
     source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
     source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
-    parser.add_argument("--labels", help="one class, or a comma-separated list (conditional models)")
+    parser.add_argument(
+        "--labels", help="one class, or a comma-separated list (conditional models; default: those of FILE)"
+    )
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     return parser
 
@@ -150,4 +152,5 @@ def started(given: argparse.Namespace, default: str) -> tuple[Any, Any, list[int
     if given.images:
         z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
         return model, z, labels
-    return model, inputs.of_term(model, given.latents or given.seeds or default), labels
+    z, classes = inputs.labelled(model, given.latents or given.seeds or default)
+    return model, z, labels or classes

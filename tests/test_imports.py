@@ -51,7 +51,7 @@ ARROWS = {
     "theory": ["config", "objectives", "theory"],
     "networks": ["config", "latents", "roles", "networks"],
     "game": ["config", "loop", "optim", "strategy"],
-    "inference": ["roles"],
+    "inference": ["latents", "roles"],
     "likelihoods": ["config", "roles"],
     "refresh": [],
     "generative": ["game", "inference", "roles"],

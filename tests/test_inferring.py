@@ -63,7 +63,7 @@ def test_a_walk_through_a_code_changes_that_code_only():
     by_class = torch.cat([z[:, :4], torch.zeros(1, 3), z[:, 7:]], dim=1).repeat(3, 1)
     by_class[range(3), range(4, 7)] = 1
     by_value = z.repeat(10, 1)
-    by_value[:, 7] = torch.linspace(-1, 1, 10)
+    by_value[:, 7] = torch.linspace(-2, 2, 10)  # twice the range of training
     black = torch.full((7, *SHAPE), -1.0)
     rows = [model.published.decode(by_class), black, model.published.decode(by_value)]
     assert picture.tobytes() == grid(torch.cat(rows), columns=10).tobytes()
@@ -80,7 +80,12 @@ def test_without_codes_the_latents_are_walked_through():
 def test_a_bottleneck_is_walked_through_behind_its_channel(tmp_path):
     model = make("IBGAN", **fast())
     fit(model, tmp_path, SampleGrid(every=2))
-    save_png(traversals(model.walked, 0), tmp_path / "expected.png")
+    G = model.G_ema
+    r = G.channel(G.prior.seeded([0])).repeat(10 * G.generator.prior.dim, 1)
+    for k in range(G.generator.prior.dim):
+        r[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
+    with torch.no_grad():
+        save_png(grid(G.decode(r), columns=10), tmp_path / "expected.png")
     with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "traversals/0000002.png") as other:
         assert one.tobytes() == other.tobytes()
 
@@ -104,7 +109,8 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
     capsys.readouterr()
     runner.test(model, datamodule=digits(), verbose=False)
     table, record = capsys.readouterr().out, json.loads((tmp_path / "metrics.json").read_text())
-    expected = RECON if name in ENCODERS else {"information", "code_accuracy"} if name == "InfoGAN" else set()
+    told = {"information", "information_max", "code_accuracy"} if name == "InfoGAN" else set()
+    expected = RECON if name in ENCODERS else told
     plain = {key for key in record["metrics"] if "@" not in key}
     assert plain == expected
     assert not plain & set(record["floors"])
@@ -117,6 +123,7 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
         assert math.isnan(record["metrics"]["recon_ssim"])  # 8 x 8 is less than a window
     if name == "InfoGAN":
         assert record["metrics"]["information"] == sum(model.information(JUDGED).values())
+        assert record["metrics"]["information_max"] == pytest.approx(math.log(3) + 1 / 6)
         assert 0.3 < record["metrics"]["code_accuracy"] * 10 / 3 < 1.01  # three codes for ten classes
 
 
@@ -182,6 +189,10 @@ def test_encoded_pictures_are_latents_for_the_other_verbs(name, tmp_path, capsys
     torch.testing.assert_close(z, model.encode(seen, 3 if told else None))
     classes = [3] * 3 if told else model.published.classify(seen).tolist() if name == "IcGAN" else None
     assert extra.get("y", np.array(None)).tolist() == classes
+    words = ["--latents", str(tmp_path / "o" / "latents.npz"), "--steps", "2"]
+    assert main(["interpolate", folder, *words, "--out", str(tmp_path / "way")]) == 0  # in the classes of the file
+    _, kept = load_latents(tmp_path / "way" / "latents.npz")
+    assert kept.get("y", np.array(None)).tolist() == (classes and [classes[k] for k in (0, 1, 1, 2, 2)])
     save_png(pairs(seen, model.reconstruct(seen, 3 if told else None)), tmp_path / "expected.png")
     with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "o" / "reconstructions.png") as other:
         assert one.tobytes() == other.tobytes()

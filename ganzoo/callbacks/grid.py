@@ -66,7 +66,7 @@ class SampleGrid(L.Callback):
         if images is not None:
             found["reconstructions"] = pairs(images[0], reconstructed(model, *images))
         if model.encoder is not None or model.generator.prior.codes:
-            found["traversals"] = traversals(getattr(pl_module, "walked", model), self.seed)
+            found["traversals"] = traversals(model, self.seed)
         return found
 
     def picture(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:

@@ -1,5 +1,6 @@
 """What a game has inferred: how near reconstructions are, what codes tell, and pictures of both."""
 
+import math
 from typing import Any
 
 import lightning as L
@@ -51,6 +52,7 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
         found |= {f"recon_{name}": value for name, value in report._asdict().items()}
     if hasattr(pl_module, "information"):
         found["information"] = sum(pl_module.information(JUDGED).values())
+        found["information_max"] = sum(math.log(c.size) if c.kind == "categorical" else 1 / 6 for c in model.codes)
         first = model.generator.prior.codes[0]
         if first.kind == "categorical":
             guessed = pl_module.codes(x)[first.name].cpu()
@@ -63,8 +65,8 @@ def traversals(model: Inference, seed: int) -> Image.Image:
 
     All rows start from the latent of ``seed``, and of a conditional G show class 0.
     """
+    model, z = model.walked(model.latents(1, seed))
     prior = model.generator.prior
-    z = model.latents(1, seed)
     if prior.codes:
         walks = [traverse_code(z, code, code_values(code, STEPS)) for code in prior.codes]
     else:

@@ -24,7 +24,12 @@ def of_seeds(model: Inference, seeds: Sequence[int]) -> Tensor:
 
 
 def of_term(model: Inference, text: str) -> Tensor:
-    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3.
+    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3."""
+    return labelled(model, text)[0]
+
+
+def labelled(model: Inference, text: str) -> tuple[Tensor, list[int] | None]:
+    """Return the latents of a term, [N, dim], and their classes, if the file has them and G is told classes.
 
     Raises:
         ValueError: none of the three, a file that does not fit the model, or no latent of that class.
@@ -32,30 +37,32 @@ def of_term(model: Inference, text: str) -> Tensor:
     """
     file, _, label = text.partition(".npz:")
     if not label and not text.endswith(".npz"):
-        return of_seeds(model, read_seeds(text))
+        return of_seeds(model, read_seeds(text)), None
     z, extra = load_latents(f"{file}.npz" if label else text, model.generator.prior.dim)
-    if not label:
-        return z
     y = extra.get("y")
+    classes = y if model.generator.num_classes and y is not None and y.dtype.kind in "iu" else None
+    if not label:
+        return z, None if classes is None else classes.tolist()
     if y is None or y.shape != z.shape[:1]:
         raise ValueError(f"{file}.npz holds no labels y, one for each of its {len(z)} latents")
-    chosen = z[torch.from_numpy(y.astype(str) == label)]
-    if not len(chosen):
+    chosen = y.astype(str) == label
+    if not chosen.any():
         raise ValueError(f"{file}.npz holds no latent of class {label!r}")
-    return chosen
+    return z[torch.from_numpy(chosen)], None if classes is None else classes[chosen].tolist()
 
 
 def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
-    """Return the latents of pictures, [N, dim], and their labels: those given, or those that the model finds.
+    """Return the latents of pictures, [N, dim], and labels for G: those given, or those that the model finds.
 
     Raises:
         ValueError: there is no encoder, or labels are missing, superfluous or wrong.
     """
-    found = labels
-    if labels is None and model.labeller is not None:
+    found: Labels = labels
+    if model.labeller is not None:
         found = in_blocks(lambda block, _: model.classify(block), x, None, "classifying").tolist()
-    y = check_labels(found, len(x), model.generator.num_classes)
-    return in_blocks(model.encode, x, y, "encoding"), None if y is None else y.tolist()
+    seen = check_labels(found, len(x), model.generator.num_classes)
+    y = seen if labels is None else check_labels(labels, len(x), model.generator.num_classes)
+    return in_blocks(model.encode, x, seen, "encoding"), None if y is None else y.tolist()
 
 
 def of_direction(model: Inference, text: str) -> Tensor:

@@ -91,10 +91,14 @@ def traverse_direction(z: Tensor, direction: Tensor, strengths: Sequence[float] 
 
 
 def code_values(code: Code, n: int = 8) -> list[float]:
-    """Return what to walk a code through: all its classes, or ``n`` values from its lowest to its highest."""
+    """Return what to walk a code through: all its classes, or ``n`` values from its lowest to its highest.
+
+    A uniform code is walked twice as far, -2 to 2, as its paper shows it: what it means shows more clearly there.
+    """
     if code.kind == "categorical":
         return [float(value) for value in range(code.size)]
-    return _even(code.low, code.high, n)
+    reach = 2 if code.kind == "uniform" else 1
+    return _even(reach * code.low, reach * code.high, n)
 
 
 def dimension_values(prior: Prior, dimension: int = 0, n: int = 8) -> list[float]:

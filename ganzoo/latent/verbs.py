@@ -45,14 +45,16 @@ def encode(model: Inference, x: Tensor, out: str | Path, labels: Labels = None) 
         model: Loaded.
         x: Pictures, [N, C, H, W] in [-1, 1].
         out: Folder.
-        labels: One class for all, or one per picture; only for a conditional model that does not find them itself.
+        labels: One class for all, or one per picture: for a conditional model that does not find them itself, and
+            kept as y beside the latents of any.
 
     Raises:
-        ValueError: there is no encoder, or labels are missing, superfluous or wrong.
+        ValueError: there is no encoder, or labels are missing or wrong.
     """
-    z, labels = of_images(model, x, labels)
-    save_png(pairs(x, _decoded(model, z, labels)), Path(out) / "reconstructions.png")
-    _save(Path(out) / "latents.npz", model, z, labels)
+    z, y = of_images(model, x, labels if model.generator.num_classes else None)
+    save_png(pairs(x, _decoded(model, z, y)), Path(out) / "reconstructions.png")
+    kept = check_labels(labels, len(z), 1 + max(labels)) if labels and y is None else y
+    save_latents(Path(out) / "latents.npz", z, **({} if kept is None else {"y": torch.as_tensor(kept)}))
     return f"{len(z)} latents in {Path(out) / 'latents.npz'}, what they decode to in reconstructions.png beside it"
 
 
@@ -105,6 +107,8 @@ def traverse(
 ) -> str:
     """Write a sheet for each walk: a row for each latent, a column for each value.
 
+    IB-GAN is walked through r, behind its channel: dimensions and directions are those of r.
+
     Args:
         model: Loaded.
         z: Latents to walk from, [N, dim].
@@ -119,7 +123,9 @@ def traverse(
     Raises:
         ValueError: there is no such code or dimension, or labels are wrong.
     """
-    prior, folder = model.generator.prior, Path(out)
+    start, folder = z, Path(out)
+    model, z = model.walked(z)
+    prior = model.generator.prior
     codes = {c.name: c for c in prior.codes}
     chosen = [code] if code else [] if dims or directions else list(codes)
     if code and code not in codes:
@@ -139,7 +145,7 @@ def traverse(
     if found:
         numbers = torch.arange(len(found.vectors))
         save_latents(folder / "directions.npz", found.vectors, eigenvalues=found.values, y=numbers)
-    _save(folder / "latents.npz", model, z, labels)
+    _save(folder / "latents.npz", model, start, labels)
     return f"{', '.join(sheets)}: {len(z)} rows each in {folder}"
 
 

@@ -34,6 +34,7 @@ KINDS = {
     "recon_ratio": "|x - G(E(x))| over that of other pairs",
     "code_accuracy": "classes told by the first code, matched",
     "information": "L_I: what Q reads of the codes, nats",
+    "information_max": "the most that L_I can be: what the codes hold",
 }
 LOWER = (
     "fd",

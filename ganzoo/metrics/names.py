@@ -4,7 +4,10 @@ import re
 
 from ganzoo.metrics.features import Extractor
 
-PLAIN = ("recon_mse", "recon_psnr", "recon_ssim", "recon_ratio", "code_accuracy", "information")  # of no features
+PLAIN = (  # of no features
+    *("recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"),
+    *("code_accuracy", "information", "information_max"),
+)
 OFFICIAL = {"fd": "fid", "kd": "kid", "classifier_score": "inception_score"}
 
 

@@ -38,6 +38,13 @@ class LatentEncoder(Generative):
         ema_decay: float = 0.999,
     ) -> None:
         super().__init__(generator, encoder, ema_decay)
+        if encoder.posterior != "point":
+            raise ValueError(f"the encoder must have posterior='point', got {encoder.posterior!r}")
+        if encoder.num_classes not in (0, generator.num_classes):
+            raise ValueError(
+                f"the encoder is told one of {encoder.num_classes} classes, the generator one of"
+                f" {generator.num_classes}: make the encoder with num_classes={generator.num_classes}, or 0"
+            )
         self.G = self.G_ema = generator.requires_grad_(False).eval()
         self.conditional = generator.num_classes > 0
         self.e_optimizer = e_optimizer
@@ -103,11 +110,13 @@ class IcGAN(LatentEncoder):
 
         SNG       no labeller: one network returns both, so its dim is that of z plus the number of classes
         IND       a labeller, and an encoder of its own
-        IND-COND  the same, and the encoder is conditional: E_z(x, E_y(x)) is told what E_y has found
+        IND-COND  the same, and the encoder is conditional: E_z(x, E_y(x)) is told what E_y has found; in training
+                  the y that G was told, so that E_y sees real images alone
 
     Perarnau et al., "Invertible Conditional GANs for image editing", 2016. https://arxiv.org/abs/1611.06355
     Differs from the paper: one class of K with cross-entropy, where the paper has several attributes of ±1 with
-    squared errors; E_y's answer is given to E_z as the likeliest class.
+    squared errors; E_y's answer is given to E_z as the likeliest class. The paper's code steps by Adam with lr 1e-4
+    and β1 0.1, and its CGAN's D also learns from real images with a wrong y.
 
     Args:
         generator: G: z, y -> images, trained.
@@ -136,10 +145,7 @@ class IcGAN(LatentEncoder):
     def e_loss(self, batch: Any) -> Terms:
         """L_E: ``latent`` and ``class``."""
         x, y = batch
-        z = self.prior(len(x))
-        generated = self.G(z, y)
-        found = told(self.E, generated, self.E_y(generated).argmax(dim=1))
-        return {"latent": F.mse_loss(found, z), "class": F.cross_entropy(self.E_y(x), y)}
+        return {"latent": self.latent_loss(self.prior(len(x)), y), "class": F.cross_entropy(self.E_y(x), y)}
 
     def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
         """Return (player, average, network)."""

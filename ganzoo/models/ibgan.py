@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ganzoo.game import Player, Terms
 from ganzoo.generative import averaged
-from ganzoo.inference import Inference
 from ganzoo.models.gan import GAN
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Optimizer, RMSprop
@@ -91,12 +90,6 @@ class IBGAN(GAN):
         fake = self.G(latents)
         lower, upper = bounds(self.G, latents, self.E(fake))
         return {"adv": self.objective.g(self.D(fake)), "info": -lower, "kl": self.beta * upper}
-
-    @property
-    def walked(self) -> Inference:
-        """What pictures of traversals walk through: r, from the averages."""
-        G: Any = self.G_ema
-        return Inference(G.generator)
 
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:

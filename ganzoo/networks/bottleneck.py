@@ -57,6 +57,11 @@ class Bottleneck(Generator):
         """Return e(r|z) of z [N, dim]."""
         return Gaussian(*self.e(z).chunk(2, dim=1))
 
+    def channel(self, z: Tensor) -> Tensor:
+        """Return r, [N, dim of r], of latents [z, ε], [N, dim + dim of r]."""
+        mean, log_variance = self.posterior(z[:, : self.dim])
+        return mean + (log_variance / 2).exp() * z[:, self.dim :]
+
     def decode(self, r: Tensor) -> Tensor:
         """Return images [N, *image_shape] of r [N, dim of r]."""
         images: Tensor = self.generator(r)
@@ -66,5 +71,4 @@ class Bottleneck(Generator):
         """Return images [N, *image_shape] of latents [z, ε], [N, dim + dim of r]; there are no labels y."""
         if y is not None:
             raise ValueError("this generator is unconditional: call it without labels")
-        mean, log_variance = self.posterior(z[:, : self.dim])
-        return self.decode(mean + (log_variance / 2).exp() * z[:, self.dim :])
+        return self.decode(self.channel(z))

@@ -23,6 +23,8 @@ class Wrapper(Discriminator):
     """
 
     def __init__(self, discriminator: Discriminator, image_shape: Sequence[int] | None = None) -> None:
+        if not isinstance(discriminator, Discriminator):
+            raise ValueError(f"{type(self).__name__} wraps a D of images, not {type(discriminator).__name__}")
         discriminator = for_images(discriminator, image_shape)
         super().__init__(discriminator.image_shape, discriminator.num_classes)
         self.inner = discriminator

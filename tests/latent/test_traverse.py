@@ -65,7 +65,7 @@ def test_a_dimension_and_a_direction():
 
 def test_where_walks_go():
     assert code_values(CLASS, 8) == [0, 1, 2]
-    assert code_values(FIRST, 5) == [-1, -0.5, 0, 0.5, 1]
+    assert code_values(FIRST, 5) == [-2, -1, 0, 1, 2]
     assert code_values(Code("c", "normal", 0, 1, -3.0, 3.0), 3) == [-3, 0, 3]
     assert dimension_values(Uniform(2), n=3) == [-1, 0, 1]
     assert dimension_values(Normal(2), n=3) == [-3, 0, 3]

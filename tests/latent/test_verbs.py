@@ -87,6 +87,12 @@ def test_pictures_stand_over_what_their_latents_decode_to(tmp_path):
     rows = torch.cat([x[:8], again[:8], x[8:], white, again[8:], white])
     assert same(tmp_path / "reconstructions.png", grid(rows, columns=8))
     assert torch.equal(load_latents(tmp_path / "latents.npz").z, loaded.encode(x))
+    verbs.encode(loaded, x[:3], tmp_path / "b", labels=[1, 0, 1])  # which G is not told, but keeps for FILE:CLASS
+    file = tmp_path / "b" / "latents.npz"
+    assert torch.equal(inputs.of_term(loaded, f"{file}:1"), loaded.encode(x[[0, 2]]))
+    assert inputs.labelled(loaded, str(file))[1] is None
+    with pytest.raises(ValueError, match="expected one label or 3 labels, got 2"):
+        verbs.encode(loaded, x[:3], tmp_path / "c", labels=[1, 0])
     verbs.encode(loaded, x[:3], tmp_path)
     assert same(tmp_path / "reconstructions.png", grid(torch.cat([x[:3], again[:3]]), columns=3))
 
@@ -178,20 +184,15 @@ def test_traverse_codes_by_default(tmp_path):
     assert set(files(tmp_path / "all")) == {*(f"{name}.png" for name in names), "latents.npz"}
     assert torch.equal(load_latents(tmp_path / "all" / "latents.npz").z, z)
     last = z.clone()
-    last[:, 8] = 1.0
+    last[:, 8] = 2.0
     row = grid(loaded.decode(last), columns=1)
     sheet, width = pixels(tmp_path / "all" / f"{names[2]}.png"), row.size[0]
     assert np.array_equal(sheet[:, -width:], np.asarray(row))
     verbs.traverse(loaded, z, tmp_path / "one", code=names[2], n=4)
     verbs.traverse(loaded, z, tmp_path / "dim", dims=[8], n=4)
     assert same(tmp_path / "one" / f"{names[2]}.png", Image.fromarray(sheet))
-    assert same(
-        tmp_path / "dim" / "dim8.png",
-        grid(
-            loaded.decode(verbs.traverse_dimension(z, 8, verbs.dimension_values(Uniform(1), n=4)).flatten(0, 1)),
-            columns=4,
-        ),
-    )
+    walk = verbs.traverse_dimension(z, 8, verbs.dimension_values(Uniform(1), n=4)).flatten(0, 1)
+    assert same(tmp_path / "dim" / "dim8.png", grid(loaded.decode(walk), columns=4))
     with pytest.raises(ValueError, match="this model's prior has no code 'c9': it has"):
         verbs.traverse(loaded, z, tmp_path, code="c9")
 

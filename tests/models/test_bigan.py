@@ -107,6 +107,7 @@ def test_a_stochastic_encoder_is_drawn_from_differentiably():
 
 
 A = torch.tensor([[2.0, 1.0], [0.5, -1.0]], dtype=torch.float64)
+TALL = torch.tensor([[2.0, 1.0], [0.5, -1.0], [1.0, 1.0]], dtype=torch.float64)
 
 
 class Matrix(Generator):
@@ -145,23 +146,25 @@ class Quadratic(JointDiscriminator):
         return ((pair @ self.Q) * pair).sum(dim=1) + self.c
 
 
-def test_where_e_inverts_g_no_discriminator_is_better_than_chance():
-    """With x = A z and E = A⁻¹ both kinds of pairs are the same: V = -log 4, and its slopes at D are zero."""
+@pytest.mark.parametrize("A", [A, TALL])
+def test_where_e_inverts_g_no_discriminator_is_better_than_chance(A):
+    """With x = A z and E = A⁺ both kinds of pairs are the same: V = -log 4, and its slopes at D are zero."""
     data = torch.tensor(Z, dtype=torch.float64) @ A.T, None
-    inverse, other = torch.linalg.inv(A), torch.linalg.inv(A) + 0.2
-    nothing = torch.zeros(4, 4, dtype=torch.float64)
-    model = BiGAN(Matrix(), Map(inverse), Quadratic(nothing)).double()
+    inverse, other = torch.linalg.pinv(A), torch.linalg.pinv(A) + 0.2
+    n_x, n = len(A), len(A) + 2
+    nothing = torch.zeros(n, n, dtype=torch.float64)
+    model = BiGAN(Matrix(A), Map(inverse), Quadratic(nothing, n_x=n_x)).double()
     loss = model.d_loss(data)["adv"]
     assert loss.item() == pytest.approx(math.log(4), rel=1e-12)
     assert torch.autograd.grad(loss, model.D.Q)[0].abs().max() < 1e-12
     torch.manual_seed(0)
     for _ in range(20):
-        model.D = Quadratic(torch.randn(4, 4, dtype=torch.float64) / 10, 0.1)
+        model.D = Quadratic(torch.randn(n, n, dtype=torch.float64) / 10, 0.1, n_x)
         assert model.d_loss(data)["adv"] > math.log(4)
-    model = BiGAN(Matrix(), Map(other), Quadratic(nothing)).double()
+    model = BiGAN(Matrix(A), Map(other), Quadratic(nothing, n_x=n_x)).double()
     slope = torch.autograd.grad(model.d_loss(data)["adv"], model.D.Q)[0]
     assert slope.abs().max() > 0.01
-    model.D = Quadratic(-0.01 * slope)
+    model.D = Quadratic(-0.01 * slope, n_x=n_x)
     assert model.d_loss(data)["adv"] < math.log(4) - 1e-3
 
 

@@ -116,7 +116,7 @@ def test_the_two_encoders_of_sng_are_different_numbers_of_one_network():
 
 
 def test_a_conditional_encoder_is_told_what_the_labeller_says():
-    """G(z, y) = z + y and E_z(x, y) = x - y: with a labeller that always says 1, all is off by 1 - y."""
+    """G(z, y) = z + y and E_z(x, y) = x - y, and a labeller that always says 1: only in training is E_z told the y."""
 
     class Always(Encoder):
         def __init__(self, dim=3):
@@ -128,8 +128,22 @@ def test_a_conditional_encoder_is_told_what_the_labeller_says():
 
     model = IcGAN(LinearG(torch.eye(2), num_classes=3), LinearE(torch.eye(2), num_classes=3), Always())
     y = torch.tensor([0, 1, 2, 2])
-    expected = (y - 1).double().square().mean().item()
-    assert model.e_loss((torch.zeros(4, 2), y))["latent"].item() == pytest.approx(expected, abs=1e-6)
+    assert model.e_loss((torch.zeros(4, 2), y))["latent"].item() == pytest.approx(0, abs=1e-6)
+    x = torch.randn(4, 2)
+    torch.testing.assert_close(model.encode(x), x - 1)
+    torch.testing.assert_close(model.encode(x, y), x - y[:, None])
+    torch.testing.assert_close(model.reconstruct(x), x)
+    torch.testing.assert_close(model.reconstruct(x, y), x - 1 + y[:, None])  # edited: the class is another, z stays
+
+
+@pytest.mark.parametrize("design", ["IND", "IND-COND"])
+def test_generated_images_do_not_pass_through_the_labeller(design):
+    model, seen = designs()[design](), []
+    model.E_y.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    x = torch.rand(6, *SHAPE) * 2 - 1
+    model.e_loss((x, torch.arange(6)))
+    assert len(seen) == 1
+    assert torch.equal(seen[0], x)
 
 
 @pytest.mark.parametrize("design", designs())
@@ -210,6 +224,14 @@ def test_a_file_cannot_have_another_file_opened():
         (lambda: IcGAN(ToImage(num_classes=10), ToLatent(dim=14, posterior="gaussian")), "must be deterministic"),
         (lambda: ImageEncoder(ToImage(), ToLatent(), latent_weight=-1.0), "latent_weight must not be negative, got -1"),
         (lambda: LatentEncoder(ToImage(), ToLatent(dim=5)), "encoder must return latents of 4 numbers"),
+        (
+            lambda: LatentEncoder(ToImage(), ToLatent(posterior="gaussian")),
+            "must have posterior='point', got 'gaussian'",
+        ),
+        (
+            lambda: LatentEncoder(ToImage(num_classes=10), ToLatent(num_classes=5)),
+            "one of 5 classes, the generator one",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(made, message):

@@ -341,12 +341,15 @@ def test_an_image_is_decoded_through_the_mean_of_r():
 
 def test_pictures_walk_through_r():
     """A row for each number of r, and nothing else of r changes along it."""
-    walked = model().walked
+    game = model()
+    start = game.published.latents(1, 5)
+    walked, r = game.published.walked(start)
     assert walked.generator.prior.dim == 2
-    z = walked.latents(1, 5).repeat(20, 1)
+    assert torch.equal(walked.decode(r), game.published.decode(start))
+    rows = r.repeat(20, 1)
     for k in range(2):
-        z[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
-    assert traversals(walked, seed=5).tobytes() == grid(walked.generator(z), columns=10).tobytes()
+        rows[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
+    assert traversals(game.published, seed=5).tobytes() == grid(walked.generator(rows), columns=10).tobytes()
 
 
 def test_the_configuration_file_makes_the_game():

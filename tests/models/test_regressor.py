@@ -137,6 +137,13 @@ def test_e_becomes_the_inverse_of_g():
     assert loss < 1e-12
 
 
+def test_e_becomes_an_inverse_of_a_g_with_more_pixels_than_latents():
+    A = [[2.0, 1.0], [0.5, -1.0], [1.0, 1.0]]
+    E, loss = regressed(Matrix(A, Rows()))
+    torch.testing.assert_close(E.head.weight @ torch.tensor(A).double(), torch.eye(2).double(), atol=1e-6, rtol=0)
+    assert loss < 1e-12
+
+
 def test_e_becomes_the_posterior_mean_where_g_has_no_inverse():
     """x = a z: E[z | x] = aᵀ x / |a|², and what is left is the variance of the other direction, 1 of 2."""
     E, loss = regressed(Matrix([[3.0, 4.0]], Corners()))

@@ -154,6 +154,18 @@ def test_wrong_arguments_are_refused(cls: type) -> None:
         small(cls, (0, 8, 8))
 
 
+def test_initial_weights_may_be_those_of_the_paper() -> None:
+    torch.manual_seed(0)
+    D = MLPJointDiscriminator((1, 28, 28), dim=50, width=1024, depth=2, norm="batch", std=0.02)
+    weights = [p for name, p in D.named_parameters() if name.endswith("weight") and p.ndim == 2]
+    assert len(weights) == 4
+    for p in weights:
+        assert p.mean().abs() < 0.002
+        assert p.std().item() == pytest.approx(0.02, rel=0.1)
+    with pytest.raises(ValueError, match="std must be positive, got 0"):
+        MLPJointDiscriminator(std=0)
+
+
 def test_a_network_that_never_sees_z_is_refused() -> None:
     with pytest.raises(ValueError, match="depth must be at least 2, got 1"):
         small(MLPJointDiscriminator, depth=1)

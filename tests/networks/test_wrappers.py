@@ -11,7 +11,15 @@ from torch.nn.functional import softplus
 
 from ganzoo.config import build
 from ganzoo.models.gan import check_discriminator
-from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, DiffAugment, InstanceNoise, MLPDiscriminator, Packed
+from ganzoo.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    DiffAugment,
+    InstanceNoise,
+    MLPDiscriminator,
+    MLPJointDiscriminator,
+    Packed,
+)
 from ganzoo.networks import wrappers as w
 from ganzoo.networks.conditional import WithClassifier
 from ganzoo.penalties import with_input_gradient
@@ -406,3 +414,8 @@ def test_a_wrapper_told_the_shape_of_images_makes_its_discriminator_for_it(image
     assert build(wrapped.config()).state_dict().keys() == wrapped.state_dict().keys()
     assert build(wrapped.config()).inner.image_shape == wrapped.inner.image_shape
     assert DiffAugment(DCGANDiscriminator(width=4), image_shape=image_shape).inner.image_shape == image_shape
+
+
+def test_what_judges_pairs_is_not_wrapped() -> None:
+    with pytest.raises(ValueError, match="InstanceNoise wraps a D of images, not MLPJointDiscriminator"):
+        InstanceNoise(MLPJointDiscriminator(width=8))
