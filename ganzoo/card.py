@@ -8,9 +8,10 @@ from ganzoo.generative import Generative
 def card(config: dict[str, Any], model: Generative) -> str:
     """Return the card of a published model."""
     variant, training, measured = type(model).__name__, config["training"], config["metrics"]
+    floors = measured.get("floors", {})
     data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
     rows = [
-        f"| {name} | {value:.4g} | {measured['floors'][name]:.4g} |"
+        f"| {name} | {value:.4g} | {f'{floors[name]:.4g}' if name in floors else '-'} |"
         for name, value in measured.get("metrics", {}).items()
     ]
     judged = (
@@ -24,6 +25,11 @@ def card(config: dict[str, Any], model: Generative) -> str:
     shape = ", ".join(map(str, model.G.image_shape))
     E = model.published.encoder
     told = ", labels=y" if model.conditional and model.published.labeller is None else ""
+    codes = ", ".join(
+        f"`{c.name}` ({f'{c.size} values' if c.kind == 'categorical' else f'{c.low:g} to {c.high:g}'})"
+        for c in model.published.codes
+    )
+    coded = f"\nCodes: {codes}. `ganzoo traverse FOLDER` walks through them.\n" if codes else ""
     inverse = f"\nmodel.reconstruct(x{told})  # G(E(x)) of images x in [-1, 1]" if E is not None else ""
     return f"""# {variant} on {data}
 
@@ -36,7 +42,7 @@ import ganzoo
 model = ganzoo.load("this folder")
 images = model.sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]{inverse}
 ```
-
+{coded}
 Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},
 with ganzoo {config["ganzoo"]}.
 

@@ -127,6 +127,24 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
         assert 0.3 < record["metrics"]["code_accuracy"] * 10 / 3 < 1.01  # three codes for ten classes
 
 
+@pytest.mark.parametrize("name", ["InfoGAN", "VAE", "IcGAN"])
+def test_what_was_judged_is_published(name, tmp_path, capsys):
+    model = make(name, **fast())
+    runner = trainer(2, tmp_path, callbacks=[Evaluate(n_test=64)], limit_val_batches=None)
+    runner.fit(model, datamodule=digits())
+    (tmp_path / "checkpoints").mkdir()
+    runner.save_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    runner.test(model, datamodule=digits(), verbose=False)
+    assert main(["export", str(tmp_path / "checkpoints" / "last.ckpt"), "--out", str(tmp_path / "it")]) == 0
+    capsys.readouterr()
+    text = (tmp_path / "it" / "README.md").read_text()
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    for key, value in record["metrics"].items():
+        floor = f"{record['floors'][key]:.4g}" if "@" in key else "-"
+        assert f"| {key} | {value:.4g} | {floor} |" in text
+    assert ("Codes: `c1` (3 values), `c2` (-1 to 1). `ganzoo traverse FOLDER`" in text) == (name == "InfoGAN")
+
+
 def test_points_have_no_pictures_to_reconstruct():
     assert inferred_values(trainer(1, "."), make("NSGAN")) == {}
 
