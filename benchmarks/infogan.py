@@ -31,6 +31,7 @@ from typing import Any
 import lightning as L
 import torch
 from icgan import test_images
+from PIL import Image
 from torch import Tensor
 from training import cell, fit, options, records, sweep
 
@@ -182,11 +183,23 @@ def curves(out: Path) -> None:
         FigureCanvasAgg(figure).print_png(out / "information.png")
 
 
+def picture(out: Path) -> None:
+    """Put the walks of seed 0 beside each other: c1, c2, c3."""
+    paths = [out / f"infogan-0-{code}.png" for code in ("c1", "c2", "c3")]
+    if not all(path.is_file() for path in paths):
+        return
+    parts = [Image.open(path) for path in paths]
+    sheet = Image.new("L", (sum(part.width + 16 for part in parts) - 16, parts[0].height), 255)
+    for i, part in enumerate(parts):
+        sheet.paste(part, (sum(before.width + 16 for before in parts[:i]), 0))
+    save_png(sheet, out / "codes.png")
+
+
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--batches", type=int, default=5_000)
     parser.add_argument("--n", type=int, default=10_000, help="test images whose class is told")
-    sweep(parser, "infogan", dict.fromkeys(GAMES, 3), run, table, table_of_codes, curves)
+    sweep(parser, "infogan", dict.fromkeys(GAMES, 3), run, table, table_of_codes, curves, picture)
 
 
 if __name__ == "__main__":

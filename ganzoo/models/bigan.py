@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo.game import Player, Terms
 from ganzoo.generative import Generative, some_images
+from ganzoo.latents import Prior, Uniform
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
@@ -42,7 +43,8 @@ class BiGAN(Generative):
         ema_decay: Decay of G's and E's averages per move; 0: no average.
 
     Raises:
-        ValueError: D does not judge pairs of G's images and latents, or the objective is not symmetric.
+        ValueError: D does not judge pairs of G's images and latents, E cannot return what the prior does, or the
+            objective is not symmetric.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class BiGAN(Generative):
     ) -> None:
         super().__init__(generator, encoder, ema_decay)
         check_pairs(discriminator, generator)
+        check_range(encoder, generator.prior)
         check_symmetry(objective)
         self.D = discriminator
         self.objective = objective
@@ -125,6 +128,18 @@ def check_pairs(discriminator: JointDiscriminator, generator: Generator) -> None
         raise ValueError(
             f"discriminator takes images {discriminator.image_shape}, the generator makes {generator.image_shape}"
         )
+
+
+def check_range(encoder: Encoder, prior: Prior) -> None:
+    """Check that E can return what the prior returns: otherwise D needs nothing but z to tell the pairs apart.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    if prior.codes:
+        raise ValueError("BiGAN's prior has no codes, which no E could return: use Normal or Uniform")
+    if isinstance(prior, Uniform) and getattr(encoder, "output", "tanh") == "linear":
+        raise ValueError("with a uniform prior E's output must be bounded: make it with output='tanh'")
 
 
 def check_symmetry(objective: Objective) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo.divergences import KL
-from ganzoo.latents import Normal, Prior
+from ganzoo.latents import Coded, Normal, Prior, Uniform
 from ganzoo.models.bigan import BiGAN
 from ganzoo.networks.encoders import MLPEncoder
 from ganzoo.networks.joint import MLPJointDiscriminator
@@ -276,6 +276,15 @@ def test_what_does_not_judge_pairs_of_g_is_refused():
         BiGAN(generator, encoder, MLPJointDiscriminator((1, 4, 4), 4))
     with pytest.raises(ValueError, match="encoder must return latents of 4 numbers, as G takes: got 5"):
         BiGAN(generator, MLPEncoder(SHAPE, 5), MLPJointDiscriminator(SHAPE, 4))
+
+
+def test_an_encoder_that_cannot_return_what_the_prior_does_is_refused():
+    D = MLPJointDiscriminator(SHAPE, 4)
+    with pytest.raises(ValueError, match="with a uniform prior E's output must be bounded: make it with output='tanh'"):
+        BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4), D)
+    with pytest.raises(ValueError, match="BiGAN's prior has no codes"):
+        BiGAN(ToImage(prior=Coded(Normal(1), categorical=(3,), uniform=0)), MLPEncoder(SHAPE, 4), D)
+    assert BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4, output="tanh"), D).E.output == "tanh"
 
 
 @pytest.mark.parametrize("objective", [LeastSquares(), NonSaturating(real_label=0.9), KL()])
