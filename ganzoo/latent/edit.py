@@ -64,6 +64,30 @@ def attribute_direction(z: Tensor, labels: Tensor, positive: int = 1, negative: 
     return z[have].mean(dim=0) - z[lack].mean(dim=0)
 
 
+def conditional_direction(direction: Tensor, others: Tensor) -> Tensor:
+    """Return what is left of a direction without those of attributes that shall stay, [dim].
+
+        q - Q Q'q,    others = Q R
+
+    Shen et al., "Interpreting the Latent Space of GANs for Semantic Face Editing", 2020.
+    https://arxiv.org/abs/1907.10786
+
+    Args:
+        direction: q, [dim].
+        others: One or more directions, [K, dim], linearly independent.
+
+    Raises:
+        ValueError: shapes that do not fit, or others that depend on each other.
+    """
+    if direction.ndim != 1 or others.ndim != 2 or others.shape[1] != len(direction):
+        raise ValueError(f"expected [dim] and [K, dim], got {list(direction.shape)} and {list(others.shape)}")
+    if int(torch.linalg.matrix_rank(others)) < len(others):
+        raise ValueError(f"the {len(others)} directions that shall stay depend on each other: leave one out")
+    Q, _ = torch.linalg.qr(others.T)
+    left: Tensor = direction - Q @ (Q.T @ direction)
+    return left
+
+
 @torch.no_grad()
 def rescore(
     classifier: Callable[[Tensor], Tensor],

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganzoo.latent.edit import attribute_direction, rescore
+from ganzoo.latent.edit import attribute_direction, conditional_direction, rescore
 from ganzoo.latents import Normal
 from ganzoo.networks import MLPGenerator
 from ganzoo.roles import decode
@@ -88,3 +88,23 @@ def test_wrong_input_is_refused():
         rescore(lambda x: x.flatten(1), G, z, torch.ones(4), [1.0], 9)
     with pytest.raises(ValueError, match=r"expected scores \[3, K\] with K over target=0, got \[3\]"):
         rescore(lambda x: x.flatten(1)[:, 0], G, z, torch.ones(4), [1.0], 0)
+
+
+def test_a_conditional_direction_leaves_the_others_alone():
+    torch.manual_seed(0)
+    q, others = torch.randn(6, dtype=torch.float64), torch.randn(3, 6, dtype=torch.float64)
+    left = conditional_direction(q, others)
+    assert (others @ left).abs().max() < 1e-12
+    torch.testing.assert_close(
+        torch.linalg.lstsq(others.T, q - left).solution @ others, q - left
+    )  # what went is theirs
+    torch.testing.assert_close(conditional_direction(q, 5 * others[[2, 0, 1]]), left)
+    assert torch.equal(conditional_direction(torch.eye(6)[0], torch.eye(6)[1:3]), torch.eye(6)[0])
+
+
+def test_directions_that_depend_on_each_other_are_refused():
+    q = torch.ones(3)
+    with pytest.raises(ValueError, match="the 2 directions that shall stay depend on each other"):
+        conditional_direction(q, torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0]]))
+    with pytest.raises(ValueError, match=r"expected \[dim\] and \[K, dim\], got \[3\] and \[3\]"):
+        conditional_direction(q, q)
