@@ -110,7 +110,8 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
     runner.test(model, datamodule=digits(), verbose=False)
     table, record = capsys.readouterr().out, json.loads((tmp_path / "metrics.json").read_text())
     told = {"information", "information_max", "code_accuracy"} if name == "InfoGAN" else set()
-    expected = RECON if name in ENCODERS else told
+    told |= {"information_lower", "information_upper"} if name == "IBGAN" else set()
+    expected = told | (RECON if name in ENCODERS else set())
     plain = {key for key in record["metrics"] if "@" not in key}
     assert plain == expected
     assert not plain & set(record["floors"])
@@ -121,6 +122,9 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
         assert record["metrics"]["recon_mse"] == report.mse
         assert record["metrics"]["recon_ratio"] == report.ratio
         assert math.isnan(record["metrics"]["recon_ssim"])  # 8 x 8 is less than a window
+    if name == "IBGAN":
+        bounds = model.information_bounds(JUDGED)
+        assert bounds == {side: record["metrics"][f"information_{side}"] for side in ("lower", "upper")}
     if name == "InfoGAN":
         assert record["metrics"]["information"] == sum(model.information(JUDGED).values())
         assert record["metrics"]["information_max"] == pytest.approx(math.log(3) + 1 / 6)

@@ -50,6 +50,8 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
     if model.encoder is not None:
         report = reconstruction_report(x, reconstructed(model, x, y))
         found |= {f"recon_{name}": value for name, value in report._asdict().items()}
+    if hasattr(pl_module, "information_bounds"):
+        found |= {f"information_{side}": value for side, value in pl_module.information_bounds(JUDGED).items()}
     if hasattr(pl_module, "information"):
         found["information"] = sum(pl_module.information(JUDGED).values())
         found["information_max"] = sum(math.log(c.size) if c.kind == "categorical" else 1 / 6 for c in model.codes)

@@ -35,6 +35,8 @@ KINDS = {
     "code_accuracy": "classes told by the first code, matched",
     "information": "L_I: what Q reads of the codes, nats",
     "information_max": "the most that L_I can be: what the codes hold",
+    "information_lower": "I^L <= I(z; x): what q reads of z, nats",
+    "information_upper": "I^U >= I(z; x): what the channel lets through",
 }
 LOWER = (
     "fd",

@@ -6,7 +6,7 @@ from ganzoo.metrics.features import Extractor
 
 PLAIN = (  # of no features
     *("recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"),
-    *("code_accuracy", "information", "information_max"),
+    *("code_accuracy", "information", "information_max", "information_lower", "information_upper"),
 )
 OFFICIAL = {"fd": "fid", "kd": "kid", "classifier_score": "inception_score"}
 
