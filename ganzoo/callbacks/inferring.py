@@ -37,7 +37,8 @@ def reconstructed(model: Inference, x: Tensor, y: Tensor) -> Tensor:
 def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
     """Return how well test images are reconstructed, and what the first code tells of their classes.
 
-    Nothing for a game that has no encoder and no codes, or of points.
+    Nothing for a game that has no encoder and no codes, or of points. Batch norm has the statistics of training, which
+    are of generated images in an encoder that never sees others: ``ganzoo.refresh`` gives it those of real ones.
     """
     model = getattr(pl_module, "published", None)
     if model is None or (model.encoder is None and not hasattr(pl_module, "information")):
