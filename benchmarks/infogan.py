@@ -154,12 +154,12 @@ def table_of_codes(out: Path) -> None:
         return
     for attribute in ATTRIBUTES:
         print(f"\n| {attribute}: seed | code | {' | '.join(f'{v:+.0f}' for v in VALUES)} | |\n" + "|---" * 8 + "|")
-        for seed, record in enumerate(found):
+        for record in found:
             values = {code: v[attribute] for code, v in record["means"].items()}
             most = max(values, key=lambda code: abs(values[code][3] - values[code][1]))
             for code, row in values.items():
                 said = ATTRIBUTES[attribute] if code == most else ""
-                print(f"| {seed} | {code} | {' | '.join(f'{v:.3f}' for v in row)} | {said} |")
+                print(f"| {record['seed']} | {code} | {' | '.join(f'{v:.3f}' for v in row)} | {said} |")
         mean, std = found[0]["real"][attribute]
         print(f"\ntest digits: {mean:.3f} ± {std:.3f}")
 

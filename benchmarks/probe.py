@@ -164,8 +164,9 @@ def table(out: Path) -> None:
 def verdict(out: Path) -> None:
     """Print whether training did something: D against the same D before training, subset by subset."""
     pairs: dict[str, list[float]] = {}
-    for record, other in zip(records(out, "dcgan"), records(out, "random"), strict=False):
-        ours, theirs = record["accuracy"], other["accuracy"]
+    untrained = {record["seed"]: record["accuracy"] for record in records(out, "random")}
+    for record in records(out, "dcgan"):
+        ours, theirs = record["accuracy"], untrained.get(record["seed"], {})
         for n in ours.keys() & theirs.keys():
             pairs.setdefault(n, []).extend(100 * (a - b) for a, b in zip(ours[n], theirs[n], strict=False))
     print()

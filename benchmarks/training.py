@@ -71,6 +71,8 @@ def sweep(
     items = [item.partition(":")[::2] for item in given.only or every]
     if unknown := [row for row, _ in items if row not in seeds]:
         parser.error(f"--only: there is no row {', '.join(unknown)}; the rows are {', '.join(seeds)}")
+    if wrong := [f"{row}:{seed}" for row, seed in items if not seed.isdecimal()]:
+        parser.error(f"--only: expected ROW:SEED such as {every[0]}, got {', '.join(wrong)}")
     given.out.mkdir(parents=True, exist_ok=True)
     quiet()
     for row, seed in tqdm([] if given.table else items, unit="run"):
@@ -83,8 +85,9 @@ def sweep(
 
 
 def records(out: Path, row: str) -> list[dict[str, Any]]:
-    """Return what is known of each seed of a row."""
-    return [json.loads(path.read_text()) for path in sorted(out.glob(f"{row}-[0-9].json"))]
+    """Return what is known of each seed of a row, and the seed, which the file's name ends in."""
+    paths = sorted(out.glob(f"{row}-[0-9].json"))
+    return [{**json.loads(path.read_text()), "seed": int(path.stem.rpartition("-")[2])} for path in paths]
 
 
 def cell(values: list[float], form: str) -> str:

@@ -16,8 +16,8 @@ class L2SVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         min over w, b of ½ (|w|² + b²) + C Σ_i max(0, 1 - t_i (w'x_i + b))²,    t_i = 1 or -1
 
-    This is what scikit-learn's ``LinearSVC`` solves. Its coordinate descent takes minutes where features outnumber
-    thousands of rows; the loss is smooth, and L-BFGS takes seconds. The intercept is the weight of one more feature,
+    This is what scikit-learn's ``LinearSVC`` solves, by coordinate descent; the loss is smooth, so L-BFGS solves it
+    too, in fewer passes where features are many and alike. The intercept is the weight of one more feature,
     which is 1. With fewer rows than features the weights lie in the span of the rows, X' = Q R, and only their
     coordinates Q'w are sought.
 

@@ -13,7 +13,7 @@ from ganzoo.latent.interpolate import path
 from ganzoo.latent.neighbours import nearest_training
 from ganzoo.latents import Coded, Normal, Uniform
 from ganzoo.metrics.features import Features
-from ganzoo.networks import MLPGenerator
+from ganzoo.networks import Bottleneck, MLPGenerator
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_uint8
 from ganzoo.roles import Encoder
@@ -318,6 +318,27 @@ def test_neighbours(tmp_path):
     got = load_latents(tmp_path / "latents.npz")
     assert torch.equal(got.z, z)
     assert got.extra["y"].tolist() == [1, 1, 2]
+
+
+def test_behind_a_channel_it_is_walked_through_r(tmp_path):
+    torch.manual_seed(0)
+    G = Bottleneck(MLPGenerator((1, 8, 8), Normal(3), width=8), dim=2)
+    loaded = Pretrained({"generator": G}, {})
+    z = inputs.of_seeds(loaded, range(2))
+    verbs.traverse(loaded, z, tmp_path, dims=[2], n=3)
+    r = G.channel(z).repeat_interleave(3, dim=0)
+    r[:, 2] = torch.tensor([-3.0, 0.0, 3.0]).repeat(2)
+    assert same(tmp_path / "dim2.png", grid(G.decode(r), columns=3))
+    assert torch.equal(load_latents(tmp_path / "latents.npz").z, z)
+
+
+def test_a_file_brings_the_classes_of_what_is_chosen(tmp_path):
+    z = torch.randn(3, 4)
+    file = save_latents(tmp_path / "a.npz", z, y=torch.tensor([1, 2, 1]))
+    assert inputs.labelled(model(num_classes=3), str(file))[1] == [1, 2, 1]
+    assert inputs.labelled(model(num_classes=3), f"{file}:2")[1] == [2]
+    assert inputs.labelled(model(), f"{file}:1")[1] is None
+    assert inputs.labelled(model(num_classes=3), "0-2")[1] is None
 
 
 def test_nothing_is_written_for_a_wrong_call(tmp_path):
