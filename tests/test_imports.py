@@ -65,7 +65,9 @@ ARROWS = {
     "metrics": ["config", "pixels", "metrics"],
     "data": ["config", "pixels", "data"],
     "pictures": ["files", "pixels"],
-    "callbacks": ["config", "files", "inference", "latent", "pixels", "pictures", "metrics", "data", "callbacks"],
+    "callbacks": [
+        *("config", "files", "inference", "latent", "pixels", "pictures", "metrics", "data", "refresh", "callbacks"),
+    ],
 }
 TORCH_ONLY = [
     "inference",

@@ -3,13 +3,15 @@
 import json
 import math
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from ganzoo.callbacks import Evaluate, SampleGrid
-from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, traversals
+from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, refresh_encoders, traversals
 from ganzoo.cli import main
 from ganzoo.hub import publish
 from ganzoo.latent import inputs
@@ -20,7 +22,7 @@ from ganzoo.models import InfoGAN
 from ganzoo.networks import WithCodes
 from ganzoo.pictures import grid, pairs, save_png
 from ganzoo.pixels import to_float, to_uint8
-from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, digits, fast, make, some, trainer
+from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, ToLatent, digits, fast, make, some, trainer, weights
 
 ENCODERS = ["BiGAN", "CVAE", "IBGAN", "IcGAN", "LatentRegressor", "VAE"]
 RECON = {"recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"}
@@ -98,6 +100,82 @@ def test_a_model_that_names_classes_is_not_told_them():
 
 
 # -- values
+
+
+class Normed(ToLatent):
+    """An encoder with batch norm, which shifts its latents far away while its statistics are wrong."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = nn.BatchNorm1d(torch.Size(SHAPE).numel())
+
+    def numbers(self, x, y=None):
+        x = x if y is None else x + y[:, None, None, None]
+        return super().numbers(self.norm(x.flatten(1)).reshape(x.shape))
+
+
+def real_blocks():
+    data = digits()
+    images, labels = to_float(torch.cat(list(data.images("train")))), data.labels("train")
+    return [(x, y) for x, y in zip(images.split(64), labels.split(64), strict=True) if len(x) > 1]
+
+
+def stats_of(blocks):
+    """Mean of each pixel over blocks, [64]."""
+    return torch.stack([x.flatten(1).mean(dim=0) for x in blocks]).mean(dim=0)
+
+
+def test_encoders_are_judged_with_the_statistics_of_training_images(tmp_path):
+    model = make("LatentRegressor", encoder=Normed(), **fast())
+    fit(model, tmp_path, steps=2)
+    before, live = weights(model.E_ema), weights(model.E)
+    trainer(2, tmp_path, callbacks=[Evaluate(n_test=64)]).test(model, datamodule=digits(), verbose=False)
+    real = stats_of([x for x, _ in real_blocks()])
+    torch.testing.assert_close(model.E_ema.norm.running_mean, real)
+    assert (before["norm.running_mean"] - real).abs().max() > 0.1  # the last few generated images have another mean
+    assert all(torch.equal(value, weights(model.E)[key]) for key, value in live.items())
+    x, _ = held_out(model.trainer, JUDGED)
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["metrics"]["recon_mse"] == reconstruction_report(x, model.reconstruct(x)).mse
+
+
+def test_a_last_block_of_one_image_has_no_statistics(tmp_path):
+    model, data = make("LatentRegressor", encoder=Normed(), **fast()), digits()
+    data._arrays["train"] = tuple(part[:65] for part in data.arrays("train"))
+    runner = trainer(1, tmp_path)
+    runner.fit(model, datamodule=data)
+    refresh_encoders(runner, model)
+    torch.testing.assert_close(model.E_ema.norm.running_mean, stats_of([to_float(data.arrays("train")[0][:64])]))
+
+
+@pytest.mark.parametrize("labeller", [False, True])
+def test_a_conditional_encoder_is_told_the_class_meanwhile(labeller, tmp_path):
+    if labeller:
+        model = make("IcGAN", encoder=Normed(num_classes=10), labeller=Normed(dim=10))
+    else:
+        model = make("CVAE", encoder=Normed(num_classes=10, posterior="gaussian"))
+    fit(model, tmp_path, steps=1)
+    refresh_encoders(trainer(1, tmp_path), model)  # no data: nothing happens
+    model.trainer.datamodule = digits()
+    refresh_encoders(model.trainer, model)
+    if labeller:
+        torch.testing.assert_close(model.E_y_ema.norm.running_mean, stats_of([x for x, _ in real_blocks()]))
+    named = [model.published.classify(x) if labeller else y for x, y in real_blocks()]
+    shifted = [x + y[:, None, None, None] for (x, _), y in zip(real_blocks(), named, strict=True)]
+    torch.testing.assert_close(model.E_ema.norm.running_mean, stats_of(shifted))
+
+
+def test_new_statistics_do_not_change_training(tmp_path):
+    def trained(**kwargs):
+        L.seed_everything(0, verbose=False)
+        model = make("LatentRegressor", encoder=Normed(), **fast())
+        runner = trainer(3, tmp_path, **kwargs)
+        runner.fit(model, datamodule=digits())
+        return weights(model)
+
+    judged = trained(callbacks=[Evaluate(n=64)], limit_val_batches=None, val_check_interval=2)
+    alone = trained()
+    assert all(torch.equal(value, judged[key]) for key, value in alone.items())
 
 
 @pytest.mark.parametrize("name", ["NSGAN", "InfoGAN", *ENCODERS])

@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.inferring import inferred_values
+from ganzoo.callbacks.inferring import inferred_values, refresh_encoders
 from ganzoo.callbacks.known import CLASSIFIERS, mode_values, of_classifier
 from ganzoo.callbacks.labels import labels_of
 from ganzoo.files import cache_dir, write_atomically
@@ -41,7 +41,7 @@ class Evaluate(L.Callback):
     first ``n`` training images. A conditional generator gets labels as frequent as in the training set, a function of
     the seed alone, and is also judged class by class; whether it obeys is asked where a classifier of the data's
     classes extracts the features (digits). Of a game with an encoder the reconstructions of test images are judged,
-    and of one with codes what the first tells of their classes.
+    with new statistics in its batch norm, and of one with codes what the first tells of their classes.
 
     Args:
         n: Number of samples in ``fit`` and ``validate``.
@@ -107,6 +107,7 @@ class Evaluate(L.Callback):
         seeds = range(self.seed, self.seed + BLOCK * blocks_of(n, trainer.world_size))
         labels = labels_of(trainer, pl_module, seeds)
         features, logits = self.features(trainer, pl_module, extractor, n, labels)
+        refresh_encoders(trainer, pl_module)
         verdict: Verdict | None = None
         if trainer.is_global_zero:
             verdict = self.weigh(data_of(trainer), features, logits, None if labels is None else labels[:n])

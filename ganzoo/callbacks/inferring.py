@@ -1,6 +1,7 @@
 """What a game has inferred: how near reconstructions are, what codes tell, and pictures of both."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import lightning as L
@@ -8,21 +9,30 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganzoo.data.base import BLOCK
 from ganzoo.inference import Inference
 from ganzoo.latent.traverse import code_values, dimension_values, traverse_code, traverse_dimension
 from ganzoo.metrics.codes import matched_accuracy
 from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_float
+from ganzoo.refresh import refresh_batch_norm
 
 JUDGED = 1000  # images that are reconstructed
+REFRESHED = 6400  # training images whose statistics the encoders' batch norm gets
 WALKS, STEPS = 10, 10  # rows and columns of the picture of traversals
+
+
+def trainer_data(trainer: L.Trainer) -> Any:
+    """Return the trainer's data; None if it has no images to show."""
+    data = getattr(trainer, "datamodule", None)
+    return data if hasattr(data, "images") else None
 
 
 def held_out(trainer: L.Trainer, n: int) -> tuple[Tensor, Tensor] | None:
     """Return the first ``n`` test images in [-1, 1] and their labels; None if the trainer's data has none to show."""
-    data: Any = getattr(trainer, "datamodule", None)
-    if data is None or not hasattr(data, "images"):
+    data = trainer_data(trainer)
+    if data is None:
         return None
     labels = data.labels("test")[:n]
     return to_float(torch.cat(list(data.images("test", len(labels))))), labels
@@ -34,11 +44,36 @@ def reconstructed(model: Inference, x: Tensor, y: Tensor) -> Tensor:
     return model.reconstruct(x, y if told else None).float().cpu()
 
 
+def refresh_encoders(trainer: L.Trainer, pl_module: Any) -> None:
+    """Give batch norm in the averages of the encoders the statistics of training images, the same on all ranks.
+
+    Their own are those of the weights that are averaged, of the last few batches, and of generated images in an
+    encoder that never sees others. Donahue et al., "Adversarial Feature Learning", 2017, do so before each evaluation.
+    An average takes its encoder's statistics again at the next move, so nothing changes in training.
+    """
+    model, data = getattr(pl_module, "published", None), trainer_data(trainer)
+    if model is None or model.encoder is None or data is None:
+        return
+    labels, like = data.labels("train")[:REFRESHED], next(model.encoder.parameters())
+
+    def blocks() -> Iterator[tuple[Tensor, Tensor]]:
+        for x, y in zip(data.images("train", len(labels)), labels.split(BLOCK), strict=True):
+            if len(x) > 1:  # or it has no variance
+                yield to_float(x).to(like), y.to(like.device)
+
+    if model.labeller is not None:
+        refresh_batch_norm(model.labeller, (x for x, _ in blocks()))
+    if model.encoder.num_classes:
+        told = ((x, y if model.labeller is None else model.classify(x)) for x, y in blocks())
+        refresh_batch_norm(model.encoder, told)
+    else:
+        refresh_batch_norm(model.encoder, (x for x, _ in blocks()))
+
+
 def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
     """Return how well test images are reconstructed, and what the first code tells of their classes.
 
-    Nothing for a game that has no encoder and no codes, or of points. Batch norm has the statistics of training, which
-    are of generated images in an encoder that never sees others: ``ganzoo.refresh`` gives it those of real ones.
+    Nothing for a game that has no encoder and no codes, or of points.
     """
     model = getattr(pl_module, "published", None)
     if model is None or (model.encoder is None and not hasattr(pl_module, "information")):

@@ -24,8 +24,7 @@ class BiGAN(Generative):
     and the game is ALI; with "point" it is BiGAN.
 
     E must be able to return what the prior returns: for a uniform prior E ends in a tanh (``output="tanh"``), or D
-    tells the pairs apart by the size of z. With batch norm in E, recompute its statistics before E is judged:
-    ``ganzoo.refresh``.
+    tells the pairs apart by the size of z. Before E is judged its batch norm gets new statistics, as in the paper.
 
     Donahue et al., "Adversarial Feature Learning", 2017. https://arxiv.org/abs/1605.09782
     Dumoulin et al., "Adversarially Learned Inference" (ALI), 2017. https://arxiv.org/abs/1606.00704

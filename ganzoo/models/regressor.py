@@ -23,7 +23,8 @@ class LatentRegressor(GAN):
     order, and G and D as if there were no E.
 
     All networks are in training mode when E moves: with batch norm G makes the images that D is shown, and E's
-    statistics are those of generated images. Recompute them before E is judged on real ones: ``ganzoo.refresh``.
+    statistics are those of generated images. ``Evaluate`` gives E's average those of real ones; so does
+    ``ganzoo.refresh``.
 
     Donahue et al., "Adversarial Feature Learning", 2017 ("LR"). https://arxiv.org/abs/1605.09782
     Differs from the paper: the squared error, where the paper's z is uniform and its loss the cross-entropy between
@@ -77,8 +78,8 @@ class JointLatentRegressor(LatentRegressor):
         L_E =  E_z[|z - E(G(z))|²] / dim z
 
     E moves by the whole of L_E, G by λ of it. The authors' code has λ = 0.25 and reaches a degenerate solution with
-    λ = 1 (its README). D, G and E move in this order, all networks in training mode. With batch norm in E, recompute
-    its statistics before E is judged on real images: ``ganzoo.refresh``.
+    λ = 1 (its README). D, G and E move in this order, all networks in training mode; statistics of batch
+    norm in E as in ``LatentRegressor``.
 
     Donahue et al., "Adversarial Feature Learning", 2017 ("JLR"). https://arxiv.org/abs/1605.09782
     Differs from the paper: the squared error, where the paper's z is uniform and its loss the cross-entropy between
