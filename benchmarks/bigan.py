@@ -52,7 +52,7 @@ SHAPE, DIM, BATCH = (1, 28, 28), 50, 128
 SEEDS = {"BiGAN": 3, "LR": 3, "JLR": 3, "AE-l2": 1, "AE-l1": 1, "untrained": 3, "raw": 1}
 PAPER = {"BiGAN": "97.39", "D": "97.30", "LR": "97.44", "JLR": "97.13", "AE-l2": "97.58", "AE-l1": "97.63"}
 EARLY = {"BiGAN": ("96.28", "0.77")}  # at 25 epochs: nearest neighbours, ratio
-FIGURES = ("mse", "psnr", "ssim", "ratio")
+FIGURES = ("mse", "psnr", "ratio")
 
 
 class MLPBatchDiscriminator(Discriminator):
@@ -205,7 +205,7 @@ def table_reconstructions(out: Path) -> None:
     for name, label in names.items():
         if found := records(out, name):
             cells = [label, EARLY.get(name, ("-", "-"))[1], str(len(found))]
-            forms = (".4f", ".2f", ".3f", ".3f")
+            forms = (".4f", ".2f", ".3f")
             cells += [cell([r[key] for r in found], form) for key, form in zip(FIGURES, forms, strict=True)]
             cells.append(mark(mean(found, "ratio") <= 0.77) if name == "BiGAN" else "-")
             for key in ("fake_ratio", "fd"):

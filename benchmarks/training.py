@@ -86,8 +86,9 @@ def sweep(
 
 def records(out: Path, row: str) -> list[dict[str, Any]]:
     """Return what is known of each seed of a row, and the seed, which the file's name ends in."""
-    paths = sorted(out.glob(f"{row}-[0-9].json"))
-    return [{**json.loads(path.read_text()), "seed": int(path.stem.rpartition("-")[2])} for path in paths]
+    seeds = (path.stem.removeprefix(f"{row}-") for path in out.glob(f"{row}-*.json"))
+    every = sorted(int(seed) for seed in seeds if seed.isdecimal())
+    return [{**json.loads((out / f"{row}-{seed}.json").read_text()), "seed": seed} for seed in every]
 
 
 def cell(values: list[float], form: str) -> str:

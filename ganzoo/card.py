@@ -5,13 +5,18 @@ from typing import Any
 from ganzoo.generative import Generative
 
 
+def number(value: float | None) -> str:
+    """Return a number of a table; "-" if there is none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
 def card(config: dict[str, Any], model: Generative) -> str:
     """Return the card of a published model."""
     variant, training, measured = type(model).__name__, config["training"], config["metrics"]
     floors = measured.get("floors", {})
     data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
     rows = [
-        f"| {name} | {value:.4g} | {f'{floors[name]:.4g}' if name in floors else '-'} |"
+        f"| {name} | {number(value)} | {number(floors.get(name))} |"
         for name, value in measured.get("metrics", {}).items()
     ]
     judged = (

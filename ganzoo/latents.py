@@ -30,6 +30,11 @@ class Code(NamedTuple):
     low: float
     high: float
 
+    @property
+    def variance(self) -> float:
+        """Of a column that is not categorical."""
+        return {"uniform": 1 / 3, "normal": 1.0}[self.kind]
+
 
 class Prior(Configurable):
     """A distribution of latents z, [N, dim].
@@ -180,8 +185,12 @@ class Gaussian(NamedTuple):
         return -(scaled + self.log_variance + math.log(2 * math.pi)).sum(dim=1) / 2
 
     def kl(self) -> Tensor:
-        """Return KL(N(mean, variance) || N(0, I)), [N], in nats."""
-        return (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).sum(dim=1) / 2
+        """Return KL(N(mean, variance) || N(0, I)), [N], in nats; in single precision at least.
+
+        Near N(0, I) its terms cancel: in bfloat16 it would be negative, and its gradient 0.
+        """
+        mean, log_variance = (part.to(torch.promote_types(part.dtype, torch.float32)) for part in self)
+        return (mean.square() + log_variance.expm1() - log_variance).sum(dim=1) / 2
 
 
 def check_seed(seed: int) -> int:

@@ -15,6 +15,24 @@ from ganzoo.pixels import to_uint8
 BARS = 80  # of a histogram of points in one dimension
 
 
+def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
+    """Return a picture of PIL as 8-bit grey (1 channel) or RGB (3).
+
+    What is transparent lies on white; the 65,536 grey levels of 16 bits are scaled to 256, not clipped.
+
+    Raises:
+        ValueError: its pixels are real numbers, which have no known range.
+    """
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range: save it with 8 or 16 bits")
+    if picture.mode.startswith("I"):
+        picture = picture.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
+    if picture.has_transparency_data:
+        colour = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colour)
+    return picture.convert("L" if channels == 1 else "RGB")
+
+
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:
     """Tile images [N, C, H, W] in [-1, 1]; small ones are enlarged by a whole factor to about ``cell`` pixels.
 

@@ -63,7 +63,7 @@ ARROWS = {
         *("optim", "roles", "models.gan"),
     ],
     "metrics": ["config", "pixels", "metrics"],
-    "data": ["config", "pixels", "data"],
+    "data": ["config", "pictures", "pixels", "data"],
     "pictures": ["files", "pixels"],
     "callbacks": [
         *("config", "files", "inference", "latent", "pixels", "pictures", "metrics", "data", "refresh", "callbacks"),

@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.callbacks.inferring import refresh_encoders
 from ganzoo.metrics.judge import KINDS, LOWER
 
 
@@ -21,7 +22,7 @@ class Checkpoints(Checkpoint):
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
         metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
         mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances and
-            divergences (fd, kd, class_fd, reverse_kl, kl_uniform) and "max" for all others.
+            errors (fd, kd, class_fd, reverse_kl, kl_uniform, recon_mse, recon_ratio) and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
     """
 
@@ -70,8 +71,9 @@ class Checkpoints(Checkpoint):
             self.save(trainer, "last")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write ``last.ckpt``."""
+        """Write ``last.ckpt``, with encoders as ``test`` will judge them."""
         if not _trial(trainer):
+            refresh_encoders(trainer, pl_module)
             self.save(trainer, "last")
 
     def better(self, value: float) -> bool:

@@ -1,6 +1,7 @@
 """Judging a game's samples while it trains and afterwards."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -207,7 +208,7 @@ class Evaluate(L.Callback):
             table.add_row(metric_name(kind, extractor), f"{value:.4g}", self.floor_of(kind), KINDS[kind])
         Console(width=max(Console().width, 110)).print(table)
         path = Path(trainer.default_root_dir) / ("metrics.json" if stage == "test" else "validation.json")
-        text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2)
+        text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2, allow_nan=False)
         write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
         trainer_print(trainer, f"floor: {self.verdict.n_floor} real images against the others; written to {path}")
 
@@ -222,8 +223,8 @@ class Evaluate(L.Callback):
         assert self._real is not None
         extractor = self.extractor_of(trainer)
         return {
-            "metrics": {metric_name(kind, extractor): value for kind, value in self.verdict.values.items()},
-            "floors": {metric_name(kind, extractor): value for kind, value in self.verdict.floors.items()},
+            "metrics": {metric_name(kind, extractor): finite(value) for kind, value in self.verdict.values.items()},
+            "floors": {metric_name(kind, extractor): finite(value) for kind, value in self.verdict.floors.items()},
             **self.by_class(data_of(trainer).classes),
             "stage": stage,
             "n_samples": self.verdict.n,
@@ -246,11 +247,16 @@ class Evaluate(L.Callback):
             return {}
         named = {
             metric_name(kind, self.extractor): {
-                names[k] if k < len(names) else str(k): value for k, value in values.items()
+                names[k] if k < len(names) else str(k): finite(value) for k, value in values.items()
             }
             for kind, values in self.verdict.classes.items()
         }
         return {"classes": named}
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON can say it: None if it is infinite or none."""
+    return value if math.isfinite(value) else None
 
 
 def data_of(trainer: L.Trainer) -> Any:

@@ -13,7 +13,7 @@ from ganzoo.data.base import BLOCK
 from ganzoo.inference import Inference
 from ganzoo.latent.traverse import code_values, dimension_values, traverse_code, traverse_dimension
 from ganzoo.metrics.codes import matched_accuracy
-from ganzoo.metrics.reconstruction import reconstruction_report
+from ganzoo.metrics.reconstruction import WINDOW, reconstruction_report
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_float
 from ganzoo.refresh import refresh_batch_norm
@@ -32,9 +32,9 @@ def trainer_data(trainer: L.Trainer) -> Any:
 def held_out(trainer: L.Trainer, n: int) -> tuple[Tensor, Tensor] | None:
     """Return the first ``n`` test images in [-1, 1] and their labels; None if the trainer's data has none to show."""
     data = trainer_data(trainer)
-    if data is None:
+    labels = None if data is None else data.labels("test")[:n]
+    if labels is None or not len(labels):
         return None
-    labels = data.labels("test")[:n]
     return to_float(torch.cat(list(data.images("test", len(labels))))), labels
 
 
@@ -55,10 +55,12 @@ def refresh_encoders(trainer: L.Trainer, pl_module: Any) -> None:
     if model is None or model.encoder is None or data is None:
         return
     labels, like = data.labels("train")[:REFRESHED], next(model.encoder.parameters())
+    if len(labels) < 2:
+        return  # one image has no variance
 
     def blocks() -> Iterator[tuple[Tensor, Tensor]]:
         for x, y in zip(data.images("train", len(labels)), labels.split(BLOCK), strict=True):
-            if len(x) > 1:  # or it has no variance
+            if len(x) == BLOCK or len(labels) < BLOCK:  # each has the same weight, so the rest is left out
                 yield to_float(x).to(like), y.to(like.device)
 
     if model.labeller is not None:
@@ -83,14 +85,18 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
         return {}
     x, y = images
     found: dict[str, float] = {}
-    if model.encoder is not None:
-        report = reconstruction_report(x, reconstructed(model, x, y))
-        found |= {f"recon_{name}": value for name, value in report._asdict().items()}
+    if model.encoder is not None and len(x) > 1:
+        report = reconstruction_report(x, reconstructed(model, x, y))._asdict()
+        if min(x.shape[2:]) < WINDOW:
+            del report["ssim"]  # no window fits
+        found |= {f"recon_{name}": value for name, value in report.items()}
     if hasattr(pl_module, "information_bounds"):
         found |= {f"information_{side}": value for side, value in pl_module.information_bounds(JUDGED).items()}
     if hasattr(pl_module, "information"):
         found["information"] = sum(pl_module.information(JUDGED).values())
-        found["information_max"] = sum(math.log(c.size) if c.kind == "categorical" else 1 / 6 for c in model.codes)
+        found["information_max"] = sum(
+            math.log(c.size) if c.kind == "categorical" else c.variance / 2 for c in model.codes
+        )
         first = model.generator.prior.codes[0]
         if first.kind == "categorical":
             guessed = pl_module.codes(x)[first.name].cpu()

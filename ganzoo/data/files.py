@@ -67,14 +67,16 @@ class Files:
 
 
 def decode(data: bytes, channels: int) -> Tensor:
-    """Decode an image and crop it to its central square, uint8 [channels, S, S]."""
+    """Decode an image and crop it to its central square, uint8 [channels, S, S]; transparent pixels become white."""
     import numpy as np
     from PIL import Image
+
+    from ganzoo.pictures import eight_bits
 
     with Image.open(io.BytesIO(data)) as image:
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
-        square = image.convert("L" if channels == 1 else "RGB").crop((left, top, left + side, top + side))
+        square = eight_bits(image, channels).crop((left, top, left + side, top + side))
     return torch.from_numpy(np.array(square)).view(side, side, channels).permute(2, 0, 1)
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ganzoo.inference import Inference
 from ganzoo.latent.files import load_latents
+from ganzoo.pictures import eight_bits
 from ganzoo.pixels import to_float
 from ganzoo.roles import check_labels
 
@@ -112,6 +113,8 @@ def read_strengths(text: str) -> list[float]:
 def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
     """Read pictures as [N, C, H, W] in [-1, 1]: turned as the camera was held, cut to the middle, resized.
 
+    What is transparent lies on white.
+
     Raises:
         ValueError: a file is no picture, or the model's images are not grey or colour.
     """
@@ -122,8 +125,8 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):
         try:
             with Image.open(file) as opened:
-                upright = ImageOps.exif_transpose(opened).convert("L" if c == 1 else "RGB")
-        except (OSError, SyntaxError) as error:
+                upright = eight_bits(ImageOps.exif_transpose(opened), c)
+        except (OSError, SyntaxError, ValueError) as error:
             raise ValueError(f"cannot read {file} as a picture: {error}") from error
         images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
     return to_float(torch.stack(images))

@@ -64,9 +64,9 @@ def traverse_dimension(z: Tensor, dimension: int, values: Sequence[float] | Tens
     Raises:
         ValueError: z has no such entry, or there are no values.
     """
-    if dimension < 0:
-        raise ValueError(f"a dimension is a whole number from 0, got {dimension}")
-    walk = _repeated(z, len(values), dimension + 1)
+    walk = _repeated(z, len(values))
+    if not 0 <= dimension < walk.shape[2]:
+        raise ValueError(f"z has the dimensions 0 to {walk.shape[2] - 1}, got {dimension}")
     walk[:, :, dimension] = torch.as_tensor(values).to(walk)
     return walk
 
@@ -84,7 +84,7 @@ def traverse_direction(z: Tensor, direction: Tensor, strengths: Sequence[float] 
     """
     if direction.ndim != 1:
         raise ValueError(f"a direction must have shape [dim], got {list(direction.shape)}")
-    walk = _repeated(z, len(strengths), len(direction))
+    walk = _repeated(z, len(strengths))
     if walk.shape[2] != len(direction):
         raise ValueError(f"the direction has {len(direction)} entries, z has {walk.shape[2]}")
     return walk + torch.as_tensor(strengths).to(walk)[:, None] * direction.to(walk)
@@ -226,7 +226,7 @@ def _signed(vectors: Tensor) -> Tensor:
     return vectors * vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True)).sign()
 
 
-def _repeated(z: Tensor, n: int, needed: int) -> Tensor:
+def _repeated(z: Tensor, n: int, needed: int = 1) -> Tensor:
     """Return a copy of z for each of n values, [N, n, dim]."""
     if z.ndim != 2 or z.shape[1] < needed:
         raise ValueError(f"expected latents [N, dim] with dim at least {needed}, got {list(z.shape)}")

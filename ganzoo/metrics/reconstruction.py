@@ -26,8 +26,9 @@ def reconstruction_report(x: Tensor, x_hat: Tensor, seed: int = 0) -> Reconstruc
         mse: mean over images and pixels of (x - x̂)², on the scale of [-1, 1]: 4 times that of [0, 1]
         psnr: mean over images of 10 log10(2² / mse of the image); inf where one image is perfect. It is not that of
             the mean mse, which is smaller
-        ssim: mean structural similarity, Gaussian window of 11 pixels and σ = 1.5, borders reflected, data range 2;
-            nan for images with a side of fewer than 11 pixels, which no window fits in
+        ssim: mean structural similarity of the brightness (x + 1) / 2 in [0, 1], as its luminance term needs; Gaussian
+            window of 11 pixels and σ = 1.5, borders reflected; nan for images with a side of fewer than 11 pixels,
+            which no window fits in
         ratio: Σ_i |x_i - x̂_i|₂ / Σ_i |x_i - x̂_π(i)|₂, π a permutation that leaves no image in its place. 0 is
             perfect, 1 is what reconstructions have that know nothing of their image; nan where both sums are 0
 
@@ -81,8 +82,8 @@ def _ssim(x: Tensor, x_hat: Tensor) -> float:
     if min(x.shape[2:]) < WINDOW:
         return math.nan
     parts = []
-    for a, b in zip(x.float().split(BLOCK), x_hat.float().split(BLOCK), strict=True):
-        value = structural_similarity_index_measure(b, a, data_range=2.0, reduction="none")
+    for a, b in zip(x.double().split(BLOCK), x_hat.double().split(BLOCK), strict=True):
+        value = structural_similarity_index_measure((b + 1) / 2, (a + 1) / 2, data_range=1.0, reduction="none")
         assert isinstance(value, Tensor)
         parts.append(value)
-    return float(torch.cat(parts).double().mean())
+    return float(torch.cat(parts).mean())

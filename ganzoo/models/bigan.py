@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo.game import Player, Terms
 from ganzoo.generative import Generative, some_images
-from ganzoo.latents import Prior, Uniform
+from ganzoo.latents import Normal, Prior, Uniform
 from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
@@ -23,8 +23,9 @@ class BiGAN(Generative):
     inverts G. E's pairs are the "real" ones. With ``posterior="gaussian"`` E is stochastic, z is a draw from E(z|x)
     and the game is ALI; with "point" it is BiGAN.
 
-    E must be able to return what the prior returns: for a uniform prior E ends in a tanh (``output="tanh"``), or D
-    tells the pairs apart by the size of z. Before E is judged its batch norm gets new statistics, as in the paper.
+    E must be able to return what the prior returns, or D tells the pairs apart by the size of z: for a uniform prior E
+    ends in a tanh (``output="tanh"``) and is no distribution, for a normal one it has no bounds. Before E is judged
+    its batch norm gets new statistics, as in the paper.
 
     Donahue et al., "Adversarial Feature Learning", 2017. https://arxiv.org/abs/1605.09782
     Dumoulin et al., "Adversarially Learned Inference" (ALI), 2017. https://arxiv.org/abs/1606.00704
@@ -137,8 +138,13 @@ def check_range(encoder: Encoder, prior: Prior) -> None:
     """
     if prior.codes:
         raise ValueError("BiGAN's prior has no codes, which no E could return: use Normal or Uniform")
-    if isinstance(prior, Uniform) and getattr(encoder, "output", "tanh") == "linear":
+    output = getattr(encoder, "output", None)
+    if isinstance(prior, Uniform) and output == "linear":
         raise ValueError("with a uniform prior E's output must be bounded: make it with output='tanh'")
+    if isinstance(prior, Uniform) and encoder.posterior != "point":
+        raise ValueError("with a uniform prior E must be deterministic, or its draws leave [-1, 1]: posterior='point'")
+    if isinstance(prior, Normal) and output == "tanh":
+        raise ValueError("with a normal prior E's output must not be bounded: make it with output='linear'")
 
 
 def check_symmetry(objective: Objective) -> None:

@@ -135,6 +135,8 @@ class IcGAN(LatentEncoder):
                 f"labeller must return one number for each of {K} classes, deterministic and unconditional:"
                 f" got dim={labeller.dim}, posterior={labeller.posterior!r}, num_classes={labeller.num_classes}"
             )
+        if getattr(getattr(labeller, "encoder", labeller), "output", None) == "tanh":
+            raise ValueError("logits of classes must not be bounded: make E_y, or E without it, with output='linear'")
         super().__init__(generator, encoder, **kwargs)
         self.E_y, self.E_y_ema = labeller, averaged(labeller)
 

@@ -14,8 +14,6 @@ from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.optim import Adam, Optimizer
 from ganzoo.roles import ENCODED, Discriminator, Generator, check_images, decode, seed_range
 
-VARIANCE = {"uniform": 1 / 3, "normal": 1.0}  # of a continuous code
-
 
 class InfoGAN(GAN):
     """GAN whose G keeps as much as it can of the codes c, which Q reads back from the image.
@@ -149,7 +147,7 @@ def bounds(codes: Sequence[Code], z: Tensor, numbers: Tensor) -> dict[str, Tenso
         if code.kind == "categorical":
             gain = (c * q.log_softmax(dim=1)).sum(dim=1) + math.log(code.size)
         else:  # N(q, 1), scored against N(0, 1)
-            gain = (VARIANCE[code.kind] - (c - q).square().sum(dim=1)) / 2
+            gain = (code.variance - (c - q).square().sum(dim=1)) / 2
         found[code.name] = gain.mean()
     return found
 
@@ -164,7 +162,7 @@ def check_codes(generator: Generator, discriminator: Discriminator) -> None:
     """Check that Q guesses the codes that G is given.
 
     Raises:
-        ValueError: the prior has no codes, or D guesses none or others.
+        ValueError: the prior has no codes, or D guesses none or others, or those of several images at once.
     """
     codes = generator.prior.codes
     if not codes:
@@ -180,6 +178,8 @@ def check_codes(generator: Generator, discriminator: Discriminator) -> None:
             f"InfoGAN's discriminator must also guess the codes: wrap it as WithCodes(discriminator, {expected}),"
             f" got {type(discriminator).__name__}"
         )
+    if discriminator.pack != 1:
+        raise ValueError(f"InfoGAN's discriminator guesses the codes of single images: got pack={discriminator.pack}")
     guessed = f"categorical={list(guessing[0].categorical)}, uniform={guessing[0].uniform}"
     if guessed != expected:
         raise ValueError(

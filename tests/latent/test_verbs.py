@@ -344,19 +344,19 @@ def test_a_file_brings_the_classes_of_what_is_chosen(tmp_path):
 def test_nothing_is_written_for_a_wrong_call(tmp_path):
     loaded = model()
     z, out = inputs.of_seeds(loaded, range(3)), tmp_path / "out"
-    for wrong in (
-        lambda: verbs.interpolate(loaded, z[:1], out),
-        lambda: verbs.interpolate(loaded, z, out, fps=0),
-        lambda: verbs.interpolate(loaded, z, out, labels=[1]),
-        lambda: verbs.traverse(loaded, z, out, dims=[4]),
-        lambda: verbs.traverse(loaded, z, out, labels=[1]),
-        lambda: verbs.traverse(model(num_classes=3), z, out, labels=[1, 2]),
-        lambda: verbs.add(loaded, [z], [z[:0]], out),
-        lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out),
-        lambda: verbs.edit(loaded, z, torch.ones(4), [], out),
-        lambda: verbs.neighbours(loaded, z, torch.zeros(4, 1, 9, 8), out),
+    for wrong, message in (
+        (lambda: verbs.interpolate(loaded, z[:1], out), r"latents \[K, 4\] with K at least 2, got \[1, 4\]"),
+        (lambda: verbs.interpolate(loaded, z, out, fps=0), "fps must be from 1 to 50, .*, got 0"),
+        (lambda: verbs.interpolate(loaded, z, out, labels=[1]), "unconditional: leave labels out"),
+        (lambda: verbs.traverse(loaded, z, out, dims=[4]), "z has the dimensions 0 to 3, got 4"),
+        (lambda: verbs.traverse(loaded, z, out, labels=[1]), "unconditional: leave labels out"),
+        (lambda: verbs.traverse(model(num_classes=3), z, out, labels=[1, 2]), "one label or 3 labels, got 2"),
+        (lambda: verbs.add(loaded, [z], [z[:0]], out), r"latents \[n, 4\] with n at least 1, got \[0, 4\]"),
+        (lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out), "the direction has 5 entries, z has 4"),
+        (lambda: verbs.edit(loaded, z, torch.ones(4), [], out), "give at least one value to walk through, got none"),
+        (lambda: verbs.neighbours(loaded, z, torch.zeros(4, 1, 9, 8), out), r"got \[3, 1, 8, 8\] and \[4, 1, 9, 8\]"),
     ):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=message):
             wrong()
     assert not out.exists()
     with pytest.raises(ValueError, match=r"expected images \[N, 1 or 3, H, W\], got"):

@@ -35,9 +35,9 @@ def test_perfect_images():
 
 
 def test_ssim_of_grey_images_is_the_luminance_term():
-    """(2 a b + c) / (a² + b² + c), c = (0.01 L)², L = 2 the range of the data."""
-    c = (0.01 * 2) ** 2
-    expected = [(2 * a * b + c) / (a * a + b * b + c) for a, b in ((0.5, 0.25), (-0.5, 0.5))]
+    """(2 a b + c) / (a² + b² + c), c = (0.01 L)², of brightness from 0 to L = 1."""
+    c = 0.01**2
+    expected = [(2 * a * b + c) / (a * a + b * b + c) for a, b in ((0.75, 0.625), (0.25, 0.75))]
     report = reconstruction_report(grey(0.5, -0.5), grey(0.25, 0.5))
     assert report.ssim == pytest.approx(sum(expected) / 2, abs=1e-5)
 
@@ -45,7 +45,7 @@ def test_ssim_of_grey_images_is_the_luminance_term():
 def test_ssim_over_blocks_is_that_of_torchmetrics():
     n = BLOCK + 3
     x, x_hat = draw(n), (draw(n) + draw(n, seed=1)) / 2
-    expected = structural_similarity_index_measure(x_hat, x, data_range=2.0)
+    expected = structural_similarity_index_measure((x_hat + 1) / 2, (x + 1) / 2, data_range=1.0)
     assert reconstruction_report(x, x_hat).ssim == pytest.approx(float(expected), abs=1e-5)
 
 

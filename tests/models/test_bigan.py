@@ -282,6 +282,10 @@ def test_an_encoder_that_cannot_return_what_the_prior_does_is_refused():
     D = MLPJointDiscriminator(SHAPE, 4)
     with pytest.raises(ValueError, match="with a uniform prior E's output must be bounded: make it with output='tanh'"):
         BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4), D)
+    with pytest.raises(ValueError, match="with a uniform prior E must be deterministic"):
+        BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4, "gaussian", output="tanh"), D)
+    with pytest.raises(ValueError, match=r"with a normal prior E's output must not be bounded: .* output='linear'"):
+        BiGAN(ToImage(), MLPEncoder(SHAPE, 4, output="tanh"), D)
     with pytest.raises(ValueError, match="BiGAN's prior has no codes"):
         BiGAN(ToImage(prior=Coded(Normal(1), categorical=(3,), uniform=0)), MLPEncoder(SHAPE, 4), D)
     assert BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4, output="tanh"), D).E.output == "tanh"

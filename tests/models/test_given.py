@@ -8,6 +8,7 @@ import ganzoo
 from ganzoo.hub import Trained, publish
 from ganzoo.latents import Normal
 from ganzoo.models import CGAN, IcGAN, ImageEncoder, LatentEncoder
+from ganzoo.networks import MLPEncoder
 from ganzoo.optim import Adam
 from ganzoo.roles import Encoder, Generator
 from tests.zoo import SHAPE, FromImage, ToImage, ToLatent, digits, trainer, weights
@@ -222,6 +223,13 @@ def test_a_file_cannot_have_another_file_opened():
         (lambda: IcGAN(ToImage(num_classes=10), ToLatent()), r"without a labeller .* give it dim=14, got 4"),
         (lambda: IcGAN(ToImage(num_classes=10), ToLatent(), ToLatent(dim=9)), "one number for each of 10 classes"),
         (lambda: IcGAN(ToImage(num_classes=10), ToLatent(dim=14, posterior="gaussian")), "must be deterministic"),
+        *(
+            (lambda given=given: IcGAN(ToImage(num_classes=10), *given), "logits of classes must not be bounded")
+            for given in (
+                (ToLatent(), MLPEncoder(SHAPE, 10, output="tanh")),
+                (MLPEncoder(SHAPE, 14, output="tanh"),),
+            )
+        ),
         (lambda: ImageEncoder(ToImage(), ToLatent(), latent_weight=-1.0), "latent_weight must not be negative, got -1"),
         (lambda: LatentEncoder(ToImage(), ToLatent(dim=5)), "encoder must return latents of 4 numbers"),
         (

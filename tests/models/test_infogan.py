@@ -11,7 +11,7 @@ from torch import nn
 from ganzoo.config import build
 from ganzoo.latents import Code, Coded, Normal, Prior, Uniform
 from ganzoo.models.infogan import InfoGAN, bounds
-from ganzoo.networks import InstanceNoise, MLPDiscriminator
+from ganzoo.networks import InstanceNoise, MLPDiscriminator, Packed
 from ganzoo.networks.codes import WithCodes
 from ganzoo.roles import Discriminator, Generator
 from tests.models.hand import derivative, mean, squared
@@ -284,6 +284,10 @@ def test_the_configuration_file_makes_the_game():
         (
             lambda: InfoGAN(ToImage(prior=Coded()), InstanceNoise(guesser(uniform=1))),
             r"uniform=1, its generator's prior has categorical=\[10\], uniform=2: give both the same",
+        ),
+        (
+            lambda: InfoGAN(ToImage(prior=Coded()), Packed(WithCodes(MLPDiscriminator((2, 8, 8))), pack=2)),
+            "guesses the codes of single images: got pack=2",
         ),
         (lambda: InfoGAN(Times(), Bowl(), info_weight=-1.0), "must not be negative, got info_weight=-1.0"),
         (lambda: InfoGAN(Times(), Bowl(), q_weight=-0.5), "must not be negative, got .* q_weight=-0.5"),

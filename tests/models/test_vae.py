@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import build
-from ganzoo.latents import Normal, Uniform
+from ganzoo.latents import Gaussian, Normal, Uniform
 from ganzoo.likelihoods import GaussianLikelihood, Likelihood
 from ganzoo.models.vae import CVAE, VAE, BetaVAE
 from ganzoo.networks import MLPGenerator
@@ -324,6 +324,17 @@ def test_other_precisions_train(precision, tmp_path):
     trainer(4, tmp_path, precision=precision).fit(model, datamodule=digits())
     assert 20 < model.shown["eg/nll"] < 60
     assert 0 <= model.shown["eg/kl"] < 20
+
+
+def test_kl_near_the_prior_is_not_lost_in_half_precision():
+    mean = torch.full((1, 100), 2e-3, dtype=torch.bfloat16)
+    log_variance = torch.full((1, 100), 2e-3, dtype=torch.bfloat16, requires_grad=True)
+    kl = Gaussian(mean, log_variance).kl()
+    m, v = float(mean[0, 0]), float(log_variance[0, 0].detach())
+    torch.testing.assert_close(kl, torch.tensor([50 * (m * m + math.expm1(v) - v)]), rtol=1e-2, atol=0)
+    kl.sum().backward()
+    assert float(log_variance.grad[0, 0]) == pytest.approx(math.expm1(v) / 2, rel=1e-2)
+    assert Gaussian(mean.double(), log_variance.double()).kl().dtype == torch.float64
 
 
 def test_evaluation_uses_the_averages_and_only_them():
