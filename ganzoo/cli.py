@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verb in LATENT:
             return latent(verb, rest)
         return {"list": list_, "generate": generate, "export": export, "fetch": fetch}[verb](rest)
+    except KeyboardInterrupt:
+        print("ganzoo: interrupted", file=sys.stderr)
+        return 130
     except (ValueError, ArithmeticError, OSError, ImportError) as error:
         if os.environ.get("GANZOO_TRACEBACK"):
             raise
@@ -158,7 +161,9 @@ def generate(rest: list[str]) -> int:
     parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
     parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
     parser.add_argument("--seeds", default="0-63", help="a seed, or first-last (default: 0-63)")
-    parser.add_argument("--labels", help="one class, or a comma-separated list of one per seed (conditional models)")
+    parser.add_argument(
+        "--labels", help="one class for all, or a comma-separated list of one per seed (conditional models)"
+    )
     parser.add_argument("--out", default="samples", help="folder (default: samples)")
     parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
     given = parser.parse_args(rest)

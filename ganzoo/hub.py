@@ -174,6 +174,8 @@ def publish(
         data = tensors_to_bytes(tensors)
         config["sha256"][FILES[name]] = hashlib.sha256(data).hexdigest()
         write_atomically(folder / FILES[name], lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
+    for name in FILES.keys() - networks:  # of another model that was there
+        (folder / FILES[name]).unlink(missing_ok=True)
     text = json.dumps(config, indent=2)
     save_png(picture(sample_seeds(model.G_ema.eval(), range(64), _any_labels(model.G_ema, 64))), folder / "grid.png")
     write_atomically(folder / "README.md", lambda temporary: temporary.write_text(card(config, model)))
@@ -204,13 +206,16 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
     training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     folder = publish(model, out, training, metrics)
-    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}`"
+    labels = " --labels 0" if model.published.generator.num_classes else ""
+    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{labels}`"
 
 
 def write_samples(source: str, seeds: range, out: str | Path, form: str, labels: Sequence[int] | None = None) -> str:
     """Write the images of seeds as one picture, as files or as an array. Returns a line to print."""
     model, folder = load(source), Path(out)
     check_labels(labels, len(seeds), model.generator.num_classes)
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file: give a folder")
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for start in tqdm(range(0, len(seeds), 256), desc="sampling", unit="batch", disable=None):

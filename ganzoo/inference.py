@@ -46,7 +46,9 @@ class Inference:
             ValueError: there is no encoder, or x or the labels are not what it takes.
         """
         if self.encoder is None:
-            raise ValueError("this model has no encoder: use one of BiGAN, LatentRegressor, VAE or IcGAN")
+            raise ValueError(
+                "this model has no encoder: BiGAN, VAE and others have one; ImageEncoder makes one for this G"
+            )
         return encode(self.encoder, x, self.classes(x, labels) if self.encoder.num_classes else None)
 
     def decode(self, z: Tensor, labels: Labels = None) -> Tensor:

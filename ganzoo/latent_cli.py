@@ -16,7 +16,9 @@ def encode(rest: list[str]) -> int:
     )
     parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint, with an encoder")
     parser.add_argument("images", nargs="+", metavar="FILE", help="pictures")
-    parser.add_argument("--labels", help="one class, or one per picture: G's; or kept for FILE.npz:CLASS")
+    parser.add_argument(
+        "--labels", help="class of all, or of each picture: kept, so that FILE.npz:CLASS means those of a class"
+    )
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     given = parser.parse_args(rest)
     labels = parse_labels(given.labels)
@@ -30,21 +32,21 @@ def encode(rest: list[str]) -> int:
 
 def interpolate(rest: list[str]) -> int:
     """Write the way through latents."""
-    parser = start(Parser(prog="ganzoo interpolate", description="Walk from latent to latent: a GIF, a strip, an npz."))
+    parser = start("interpolate", "Walk from latent to latent: a GIF, a strip, an npz.", seeds="0-3")
     parser.add_argument("--steps", type=int, default=16, help="steps from one latent to the next (default: 16)")
     parser.add_argument("--loop", action="store_true", help="return to the first")
     parser.add_argument("--fps", type=int, default=16, help="frames per second (default: 16)")
     given = parser.parse_args(rest)
     from ganzoo.latent import verbs
 
-    model, z, labels = started(given, default="0-3")
+    model, z, labels = started(given)
     print(verbs.interpolate(model, z, given.out, given.steps, given.loop, given.fps, labels))
     return 0
 
 
 def traverse(rest: list[str]) -> int:
     """Write walks along codes, dimensions or directions."""
-    parser = start(Parser(prog="ganzoo traverse", description="Walk along codes, dimensions of z, or directions."))
+    parser = start("traverse", "Walk along codes, dimensions of z, or directions.", seeds="0-7")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--code", help="one code of the prior, such as c1 (default: all; without codes: jacobian)")
     what.add_argument("--dims", help="dimensions of z, such as 0,1,2")
@@ -53,8 +55,8 @@ def traverse(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     from ganzoo.latent import inputs, verbs
 
-    model, z, labels = started(given, default="0-7")
-    dims = inputs.read_seeds(given.dims) if given.dims else ()
+    model, z, labels = started(given)
+    dims = inputs.read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
     print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
     return 0
 
@@ -67,25 +69,32 @@ def arithmetic(rest: list[str]) -> int:
         "--plus", action="append", required=True, help="seeds such as 1,2,3, FILE.npz or FILE.npz:CLASS"
     )
     parser.add_argument("--minus", action="append", default=[], help="the same, subtracted")
-    parser.add_argument("--labels", help="one class (conditional models)")
-    parser.add_argument("--out", default="latents", help="folder (default: latents)")
+    parser.add_argument("--labels", help="the class to show (conditional models)")
+    parser.add_argument("--out", default="arithmetic", help="folder (default: arithmetic)")
     given = parser.parse_args(rest)
+    refuse_overwriting(given.out, *given.plus, *given.minus)
     from ganzoo.hub import load
     from ganzoo.latent import inputs, verbs
+    from ganzoo.roles import check_labels
 
-    model = load(given.model)
+    model, labels = load(given.model), parse_labels(given.labels)
+    check_labels(labels, 1, model.generator.num_classes)
     plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
-    print(verbs.add(model, plus, minus, given.out, parse_labels(given.labels)))
+    print(verbs.add(model, plus, minus, given.out, labels))
     return 0
 
 
 def edit(rest: list[str]) -> int:
     """Write latents moved along the direction of an attribute."""
-    parser = start(Parser(prog="ganzoo edit", description="Move latents along a direction."))
+    parser = start("edit", "Move latents along a direction.", seeds="0-7")
     parser.add_argument("--direction", help="FILE.npz that holds one, or FILE.npz:2 for number 2")
     parser.add_argument("--positive", help="latents with the attribute: FILE.npz, FILE.npz:CLASS or seeds")
     parser.add_argument("--negative", help="latents without it")
-    parser.add_argument("--digit", type=int, help="0 to 9: print how its probability changes; alone: move towards it")
+    parser.add_argument(
+        "--digit",
+        type=int,
+        help="0 to 9: print how its probability changes (of G's first label); alone: move towards it",
+    )
     parser.add_argument("--strength", default="-3:3:7", help="such as --strength=-3:3:7 (default) or --strength=-1,0,1")
     given = parser.parse_args(rest)
     ways = (given.direction, given.positive and given.negative, given.digit is not None)
@@ -94,10 +103,11 @@ def edit(rest: list[str]) -> int:
     from ganzoo.latent import inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
+    refuse_overwriting(given.out, given.positive or "", given.negative or "")
     strengths = inputs.read_strengths(given.strength)
-    model, z, labels = started(given, default="0-7")
+    model, z, labels = started(given)
     if given.direction:
-        q = inputs.of_direction(model, given.direction)
+        q = inputs.of_direction(given.direction)
     elif given.positive:
         q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
     else:
@@ -110,7 +120,7 @@ def edit(rest: list[str]) -> int:
 
 def neighbours(rest: list[str]) -> int:
     """Write samples beside the training images nearest to them."""
-    parser = start(Parser(prog="ganzoo neighbours", description="Has G copied? Samples, and beside them the nearest."))
+    parser = start("neighbours", "Has G copied? Samples, and beside them the nearest.", seeds="0-31")
     parser.add_argument("--data", required=True, help="configuration of the training images, such as data/mnist")
     given = parser.parse_args(rest)
     import yaml
@@ -119,7 +129,7 @@ def neighbours(rest: list[str]) -> int:
     from ganzoo.config import build
     from ganzoo.latent import verbs
 
-    model, z, labels = started(given, default="0-31")
+    model, z, labels = started(given)
     config = yaml.safe_load(Path(find_config(given.data)).read_text())
     if "data" not in config:
         raise ValueError(f"{given.data} names no data: use one such as data/mnist (`ganzoo list configs` shows all)")
@@ -128,29 +138,45 @@ def neighbours(rest: list[str]) -> int:
     return 0
 
 
-def start(parser: Parser) -> Parser:
-    """Add what says where latents come from."""
+def start(verb: str, description: str, seeds: str) -> Parser:
+    """Return a parser of what says where latents come from, by default from ``seeds``, and where pictures go."""
+    parser = Parser(prog=f"ganzoo {verb}", description=description)
     parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--seeds", help="such as 0,5,9 or 0-7")
+    source.add_argument("--seeds", default=seeds, help=f"such as 0,5,9 or 0-7 (default: {seeds})")
     source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
     source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
     parser.add_argument(
         "--labels", help="one class, or a comma-separated list (conditional models; default: those of FILE)"
     )
-    parser.add_argument("--out", default="latents", help="folder (default: latents)")
+    parser.add_argument("--out", default=verb, help=f"folder (default: {verb})")
     return parser
 
 
-def started(given: argparse.Namespace, default: str) -> tuple[Any, Any, list[int] | None]:
+def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
     """Return the model, the latents and the labels that the command names."""
     labels = parse_labels(given.labels)
+    refuse_overwriting(given.out, given.latents or "")
     from ganzoo.hub import load
     from ganzoo.latent import inputs
+    from ganzoo.roles import check_labels
 
     model = load(given.model)
     if given.images:
         z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
         return model, z, labels
-    z, classes = inputs.labelled(model, given.latents or given.seeds or default)
+    z, classes = inputs.labelled(model, given.latents or given.seeds)
+    check_labels(labels or classes, len(z), model.generator.num_classes)
     return model, z, labels or classes
+
+
+def refuse_overwriting(out: str, *terms: str) -> None:
+    """Check that the latents to be written are none of those that are read.
+
+    Raises:
+        ValueError: names the file.
+    """
+    for term in terms:
+        file = Path(f"{term.partition('.npz')[0]}.npz")
+        if ".npz" in term and file.resolve() == (Path(out) / "latents.npz").resolve():
+            raise ValueError(f"{file} would be overwritten: choose another --out than {out}")

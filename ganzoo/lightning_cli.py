@@ -231,10 +231,11 @@ class ZooCLI(LightningCLI):
         best = "last" if kept.best is None else "best"
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
+        labels = " --labels 0" if getattr(self.model, "conditional", False) else ""
         print(f"""
 trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
   ganzoo test --ckpt_path {checkpoint}
-  ganzoo generate {checkpoint} --seeds 0-63 --out samples
+  ganzoo generate {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export {checkpoint} --out published/{run.name}""")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ganzoo.files import write_atomically
@@ -58,6 +58,17 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
         sheet[:, top : top + h, left : left + w] = image
     array = sheet.permute(1, 2, 0).numpy()
     return Image.fromarray(array[:, :, 0] if c == 1 else array)
+
+
+def headed(sheet: Image.Image, words: Sequence[str | float], height: int = 16) -> Image.Image:
+    """Return a sheet with a word, or a number, above each of its columns."""
+    whole = Image.new(sheet.mode, (sheet.width, sheet.height + height), "white")
+    whole.paste(sheet, (0, height))
+    draw = ImageDraw.Draw(whole)
+    for i, word in enumerate(words):
+        text = word if isinstance(word, str) else f"{word:.3g}"
+        draw.text(((i + 0.5) * sheet.width / len(words), height / 2), text, fill="black", anchor="mm", font_size=11)
+    return whole
 
 
 def pairs(images: Tensor, others: Tensor, columns: int = 8) -> Image.Image:

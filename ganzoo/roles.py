@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import Configurable, build
-from ganzoo.latents import Gaussian, Prior
+from ganzoo.latents import Gaussian, Prior, check_seed
 
 Posterior = Literal["point", "gaussian"]
 ENCODED = 256  # images that are encoded or decoded at once
@@ -226,11 +226,11 @@ def seed_range(n: int, seed: int) -> range:
     """Return the ``n`` seeds from ``seed`` on.
 
     Raises:
-        ValueError: ``n`` is negative.
+        ValueError: ``n`` is negative, or a seed is none.
     """
     if n < 0:
         raise ValueError(f"n must not be negative, got {n}")
-    return range(seed, seed + n)
+    return range(check_seed(seed), seed + n)
 
 
 @torch.no_grad()
@@ -316,8 +316,10 @@ def check_images(x: Tensor, image_shape: tuple[int, ...]) -> None:
     """Check that x is a batch of images.
 
     Raises:
-        ValueError: x has another shape, or is no floats.
+        ValueError: x has another shape, is no floats, or has values that are not near [-1, 1].
     """
+    if len(image_shape) == 3 and x.is_floating_point() and not bool((x.abs() <= 2).all()):
+        raise ValueError("images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1")
     if tuple(x.shape[1:]) != image_shape or not x.is_floating_point():
         expected = ", ".join(map(str, image_shape))
         raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
@@ -336,12 +338,11 @@ def check_labels(
             raise ValueError(f"this {who} is unconditional: leave labels out")
         return None
     if labels is None:
-        raise ValueError(f"this {who} is conditional: give labels from 0 to {num_classes - 1}, one or {n}")
+        raise ValueError(f"this {who} is conditional: give labels from 0 to {num_classes - 1}, one for all or {n}")
     given = torch.as_tensor(labels).flatten()
     if given.is_floating_point() and len(given):
         raise ValueError(f"labels must be whole numbers, got {given.tolist()}")
-    y = given.long()
-    y = y.expand(n) if len(y) == 1 else y
+    y = given.long().expand(n) if len(given) == 1 else given.long()
     if len(y) != n:
         raise ValueError(f"expected one label or {n} labels, got {len(y)}")
     if n and not (int(y.min()) >= 0 and int(y.max()) < num_classes):

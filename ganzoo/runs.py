@@ -129,7 +129,9 @@ def run_folder(config: Any, verb: str) -> Path:
     if config.run is not None and (verb != "fit" or checkpoint or not holds_run(Path(config.run))):
         run = Path(config.run)
     elif config.run is not None:
-        raise ValueError(f"{config.run} holds a run: add --ckpt_path last to resume it, or choose another --run")
+        there = (Path(config.run) / "checkpoints" / "last.ckpt").is_file()
+        resume = "add --ckpt_path last to resume it, or " if there else ""
+        raise ValueError(f"{config.run} holds a run: {resume}choose another --run")
     elif checkpoint:
         parent = Path(checkpoint).resolve().parent
         run = parent.parent if parent.name == "checkpoints" else parent

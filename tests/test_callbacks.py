@@ -292,6 +292,21 @@ def test_a_full_disk_names_file_and_remedy_and_leaves_the_old_one(module, name, 
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
+@pytest.mark.parametrize(
+    ("at", "said"), [(3, "interrupted at batch 3: resume with"), (1, "interrupted at batch 1: there is no last.ckpt")]
+)
+def test_an_interrupted_run_says_how_to_go_on(at, said, tmp_path, capsys):
+    class CtrlC(L.Callback):
+        def on_train_batch_end(self, trainer, *args, **kwargs):
+            if trainer.global_step == at:
+                raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit):
+        trainer(9, tmp_path, callbacks=[Checkpoints(every=2), CtrlC()]).fit(make("NSGAN"), datamodule=digits())
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+
+
 def test_a_write_that_is_interrupted_leaves_nothing(tmp_path):
     (tmp_path / "a").write_text("old")
 

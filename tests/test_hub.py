@@ -73,6 +73,22 @@ def replaced(folder, tensors):
 # -- what comes out is what went in
 
 
+def test_nothing_is_left_of_a_model_that_was_there(tmp_path):
+    hub.publish(make("IcGAN").eval(), tmp_path, {"data": None})
+    assert (tmp_path / "labeller.safetensors").is_file()
+    hub.publish(make("NSGAN").eval(), tmp_path, {"data": None})
+    assert {path.name for path in tmp_path.glob("*.safetensors")} == {
+        "model.safetensors",
+        "discriminator.safetensors",
+    }
+    assert ganzoo.load(str(tmp_path)).sample(1).shape == (1, *SHAPE)
+
+
+def test_a_negative_seed_is_named():
+    with pytest.raises(ValueError, match="a seed is a whole number from 0 to 4294967295, got -1"):
+        make("NSGAN").sample(2, seed=-1)
+
+
 @pytest.mark.parametrize("name", sorted(SPECIAL))
 def test_published_and_loaded_samples_are_bitwise_the_models_own(name, tmp_path):
     model = make(name).eval()
@@ -172,7 +188,7 @@ def test_a_conditional_generator_makes_the_round_trip(conditional, tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (None, "this generator is conditional: give labels from 0 to 9, one or 3"),
+        (None, "this generator is conditional: give labels from 0 to 9, one for all or 3"),
         ([1, 2], "expected one label or 3 labels, got 2"),
         ([1, 2, 10], "labels must be from 0 to 9, got"),
         (-1, "labels must be from 0 to 9, got"),

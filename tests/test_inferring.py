@@ -351,10 +351,20 @@ def test_pictures_need_an_encoder(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["interpolate", "--seeds", "0"], "a path needs latents [K, 4] with K at least 2, got [1, 4]"),
+        (
+            ["interpolate", "--seeds", "0"],
+            "a path needs two or more latents, [K, 4], such as those of two seeds, got [1, 4]",
+        ),
         (["interpolate", "--seeds", "x"], "expected seeds such as 7, 0,5,9 or 0-7"),
         (["traverse", "--code", "c1"], "has no code 'c1'"),
         (["traverse", "--dims", "99"], "z has the dimensions 0 to 3, got 99"),
+        (["traverse", "--dims", "a"], "expected dimensions such as 0,1,2, got 'a'"),
+        (["edit", "--direction", "3"], "expected a direction FILE.npz, or FILE.npz:2 for number 2, got '3'"),
+        (["edit", "--positive", "1,2", "--negative", "1,2"], "the direction is zero"),
+        (["edit", "--digit", "1", "--strength=nan,1"], "strengths must be finite numbers, got 'nan,1'"),
+        (["interpolate", "--latents", "o/latents.npz"], "o/latents.npz would be overwritten: choose another --out"),
+        (["arithmetic", "--plus", "1", "--minus", "o/latents.npz:3"], "o/latents.npz would be overwritten"),
+        (["edit", "--positive", "1", "--negative", "o/latents.npz"], "o/latents.npz would be overwritten"),
         (["edit"], "give --direction FILE, or both --positive and --negative"),
         (["edit", "--positive", "1"], "give --direction FILE, or both --positive and --negative"),
         (["edit", "--direction", "a.npz", "--positive", "1", "--negative", "2"], "give --direction FILE, or both"),
@@ -374,3 +384,41 @@ def test_a_wrong_call_is_one_line(words, message, tmp_path, capsys, monkeypatch)
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "n"), [(["traverse"], 8), (["edit", "--digit", "3"], 8), (["arithmetic", "--plus", "1,2,3"], 1)]
+)
+def test_labels_are_asked_for_as_many_as_the_command_takes(words, n, tmp_path, capsys):
+    folder = str(publish(make("CGAN").eval(), tmp_path / "it", {"data": None}))
+    assert main([words[0], folder, *words[1:], "--out", str(tmp_path / "o")]) == 2
+    assert f"give labels from 0 to 9, one for all or {n}\n" in capsys.readouterr().err
+
+
+def test_every_verb_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
+    """The latents of one are the input of the next, twice."""
+    monkeypatch.chdir(tmp_path)
+    publish(make("VAE").eval(), tmp_path / "it", {"data": None})
+    save_png(grid(torch.zeros(1, *SHAPE), gap=0, cell=8), tmp_path / "0.png")
+    assert main(["encode", "it", "0.png", "0.png"]) == 0
+    for _ in range(2):
+        for words in (["interpolate", "--steps", "2"], ["traverse", "--dims", "0"], ["edit", "--digit", "1"]):
+            code = main([words[0], "it", "--latents", "latents/latents.npz", *words[1:]])
+            assert code == 0 or "of class 1" in capsys.readouterr().err  # of an untrained G nothing may look like a 1
+    assert len(load_latents("latents/latents.npz").z) == 2
+    assert len(load_latents("interpolate/latents.npz").z) == 3
+
+
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    def interrupted(rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganzoo.cli.generate", interrupted)
+    assert main(["generate", "it"]) == 130
+    assert capsys.readouterr().err == "ganzoo: interrupted\n"
+
+
+@pytest.mark.parametrize("x", [torch.full((1, *SHAPE), 255.0), torch.full((1, *SHAPE), math.nan)])
+def test_pixels_of_another_scale_are_not_encoded(x):
+    with pytest.raises(ValueError, match=r"images must be in \[-1, 1\], got others or nan: of 8 bits take"):
+        make("VAE").encode(x)

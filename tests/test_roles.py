@@ -119,7 +119,7 @@ def test_an_unconditional_generator_has_no_labels():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (None, "this generator is conditional: give labels from 0 to 2, one or 4"),
+        (None, "this generator is conditional: give labels from 0 to 2, one for all or 4"),
         ([0, 1], "expected one label or 4 labels, got 2"),
         ([0, 1, 2, 0, 1], "expected one label or 4 labels, got 5"),
         ([0, 1, 1.5, 2], r"labels must be whole numbers, got \[0.0, 1.0, 1.5, 2.0\]"),
@@ -135,7 +135,7 @@ def test_wrong_labels_are_refused(labels, message):
 def test_wrong_labels_are_refused_when_sampling():
     with pytest.raises(ValueError, match="this generator is unconditional"):
         sample_seeds(GENERATORS["mlp"](0).eval(), range(3), 1)
-    with pytest.raises(ValueError, match="this generator is conditional: give labels from 0 to 4, one or 3"):
+    with pytest.raises(ValueError, match="this generator is conditional: give labels from 0 to 4, one for all or 3"):
         sample_seeds(GENERATORS["mlp"](5).eval(), range(3))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.callbacks.evaluate import Evaluate, trainer_print
 from ganzoo.callbacks.inferring import refresh_encoders
 from ganzoo.metrics.judge import KINDS, LOWER
 
@@ -75,6 +75,14 @@ class Checkpoints(Checkpoint):
         if not _trial(trainer):
             refresh_encoders(trainer, pl_module)
             self.save(trainer, "last")
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Say how a run that was interrupted goes on."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.state.fn == "fit":
+            there = (self.folder(trainer) / "last.ckpt").is_file()
+            resume = f"resume with `ganzoo fit --run {trainer.default_root_dir} --ckpt_path last`"
+            early = f"there is no last.ckpt yet, which is written every {self.every} batches"
+            trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {resume if there else early}")
 
     def better(self, value: float) -> bool:
         """Whether ``value`` beats the best so far; a value that is not a finite number never does."""

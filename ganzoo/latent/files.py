@@ -88,7 +88,8 @@ def _read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: np.asarray(file[name]) for name in file.files}
     except DAMAGE as error:
-        raise ValueError(f"{path} is damaged, cut off, or no npz without pickle: {error}") from error
+        why = "" if "allow_pickle" in str(error) else f": {error}"  # numpy's advice would be to run what it holds
+        raise ValueError(f"{path} is damaged, cut off, or no npz without pickle{why}") from error
 
 
 def _check(z: Tensor, dim: int | None, name: str) -> None:

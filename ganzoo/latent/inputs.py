@@ -1,8 +1,11 @@
 """Where latents come from: seeds, files and pictures, as the words of a command name them."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -36,20 +39,38 @@ def labelled(model: Inference, text: str) -> tuple[Tensor, list[int] | None]:
         ValueError: none of the three, a file that does not fit the model, or no latent of that class.
         FileNotFoundError: there is no such file.
     """
+    if not in_file(text):
+        return of_seeds(model, read_numbers(text, "seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz")), None
+    z, y = rows(text, model.generator.prior.dim)
+    known = model.generator.num_classes and y is not None and y.dtype.kind in "iu"
+    return z, y.tolist() if known and y is not None else None
+
+
+def in_file(text: str) -> bool:
+    """Whether a term is FILE.npz or FILE.npz:3."""
+    return text.endswith(".npz") or ".npz:" in text
+
+
+def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any] | None]:
+    """Return z, [N, dim], of FILE.npz, or its rows whose y is 3 of FILE.npz:3, and their y, if the file has them.
+
+    Raises:
+        ValueError: the file does not fit, or has no such y.
+        FileNotFoundError: there is no such file.
+    """
     file, _, label = text.partition(".npz:")
-    if not label and not text.endswith(".npz"):
-        return of_seeds(model, read_seeds(text)), None
-    z, extra = load_latents(f"{file}.npz" if label else text, model.generator.prior.dim)
+    z, extra = load_latents(f"{file}.npz" if label else text, dim)
     y = extra.get("y")
-    classes = y if model.generator.num_classes and y is not None and y.dtype.kind in "iu" else None
     if not label:
-        return z, None if classes is None else classes.tolist()
+        return z, y
     if y is None or y.shape != z.shape[:1]:
         raise ValueError(f"{file}.npz holds no labels y, one for each of its {len(z)} latents")
     chosen = y.astype(str) == label
     if not chosen.any():
-        raise ValueError(f"{file}.npz holds no latent of class {label!r}")
-    return z[torch.from_numpy(chosen)], None if classes is None else classes[chosen].tolist()
+        raise ValueError(
+            f"{file}.npz holds nothing of y = {label!r}: its y are {', '.join(map(str, np.unique(y)[:20]))}"
+        )
+    return z[torch.from_numpy(chosen)], y[chosen]
 
 
 def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
@@ -58,6 +79,8 @@ def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list
     Raises:
         ValueError: there is no encoder, or labels are missing, superfluous or wrong.
     """
+    if model.encoder is None:
+        model.encode(x)  # says so, before labels are asked for
     found: Labels = labels
     if model.labeller is not None:
         found = in_blocks(lambda block, _: model.classify(block), x, None, "classifying").tolist()
@@ -66,32 +89,34 @@ def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list
     return in_blocks(model.encode, x, seen, "encoding"), None if y is None else y.tolist()
 
 
-def of_direction(model: Inference, text: str) -> Tensor:
+def of_direction(text: str) -> Tensor:
     """Return the one direction, [dim], of FILE.npz, or of FILE.npz:2, number 2 of what ``traverse`` found.
 
     Raises:
-        ValueError: the file does not fit the model, or holds several directions.
+        ValueError: no such file, or it holds several directions.
         FileNotFoundError: there is no such file.
     """
-    q = of_term(model, text)
+    if not in_file(text):
+        raise ValueError(f"expected a direction FILE.npz, or FILE.npz:2 for number 2, got {text!r}")
+    q, _ = rows(text)
     if len(q) != 1:
         raise ValueError(f"{text} holds {len(q)} directions: choose one by its number, as in FILE.npz:2")
     return q[0]
 
 
-def read_seeds(text: str) -> list[int]:
-    """Read ``5``, ``0,5,9`` or ``0,5-9``.
+def read_numbers(text: str, what: str) -> list[int]:
+    """Read ``5``, ``0,5,9`` or ``0,5-9``: seeds or dimensions, as ``what`` says in the error.
 
     Raises:
         ValueError: none of them.
     """
-    seeds: list[int] = []
+    numbers: list[int] = []
     for word in text.split(","):
         first, dash, last = word.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
-            raise ValueError(f"expected seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz, got {text!r}")
-        seeds += range(int(first), int(last or first) + 1)
-    return seeds
+            raise ValueError(f"expected {what}, got {text!r}")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
 
 
 def read_strengths(text: str) -> list[float]:
@@ -101,12 +126,15 @@ def read_strengths(text: str) -> list[float]:
         ValueError: neither.
     """
     try:
-        if ":" not in text:
-            return [float(word) for word in text.split(",")]
-        first, last, n = text.split(":")
-        values: list[float] = torch.linspace(float(first), float(last), int(n), dtype=torch.float64).tolist()
+        if ":" in text:
+            first, last, n = text.split(":")
+            values: list[float] = torch.linspace(float(first), float(last), int(n), dtype=torch.float64).tolist()
+        else:
+            values = [float(word) for word in text.split(",")]
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"expected strengths such as -2,0,2 or first:last:n such as -3:3:7, got {text!r}") from error
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError(f"strengths must be finite numbers, got {text!r}")
     return values
 
 

@@ -105,7 +105,8 @@ def path(latents: Tensor, steps: int, prior: Prior, loop: bool = False) -> Tenso
         ValueError: fewer than two latents, another size than the prior's, or no step.
     """
     if latents.ndim != 2 or latents.shape[1] != prior.dim or len(latents) < 2:
-        raise ValueError(f"a path needs latents [K, {prior.dim}] with K at least 2, got {list(latents.shape)}")
+        expected = f"two or more latents, [K, {prior.dim}]"
+        raise ValueError(f"a path needs {expected}, such as those of two seeds, got {list(latents.shape)}")
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     ends = torch.cat([latents[1:], latents[:1]])

@@ -29,7 +29,7 @@ from ganzoo.latent.traverse import (
     traverse_direction,
 )
 from ganzoo.metrics.lenet import LeNet64
-from ganzoo.pictures import grid, pairs, save_gif, save_png
+from ganzoo.pictures import grid, headed, pairs, save_gif, save_png
 from ganzoo.pixels import to_uint8
 from ganzoo.roles import check_labels
 
@@ -130,16 +130,19 @@ def traverse(
     chosen = [code] if code else [] if dims or directions else list(codes)
     if code and code not in codes:
         raise ValueError(f"this model's prior has no code {code!r}: it has {', '.join(codes) or 'none'}")
-    sheets = {name: traverse_code(z, codes[name], code_values(codes[name], n)) for name in chosen}
-    sheets |= {f"dim{i}": traverse_dimension(z, i, dimension_values(prior, i, n)) for i in dims}
+    values = {name: code_values(codes[name], n) for name in chosen}
+    sheets = {name: traverse_code(z, codes[name], values[name]) for name in chosen}
+    values |= {f"dim{i}": dimension_values(prior, i, n) for i in dims}
+    sheets |= {f"dim{i}": traverse_dimension(z, i, values[f"dim{i}"]) for i in dims}
     method = directions or ("jacobian" if not sheets else None)
     found = None
     if method:
         found = _directions(model, method, labels)
-        strengths = torch.tensor(dimension_values(prior, n=n))
+        strengths = dimension_values(prior, n=n)
         names = [f"{method}{i}" for i in range(len(found.vectors))]
         sheets |= {name: traverse_direction(z, v, strengths) for name, v in zip(names, found.vectors, strict=True)}
-    pictures = {name: _sheet(model, sheet, labels, name) for name, sheet in sheets.items()}
+        values |= dict.fromkeys(names, strengths)
+    pictures = {name: headed(_sheet(model, sheet, labels, name), values[name]) for name, sheet in sheets.items()}
     for name, picture in pictures.items():
         save_png(picture, folder / f"{name}.png")
     if found:
@@ -171,7 +174,8 @@ def add(
     folder = Path(out)
     images, means = _decoded(model, square, labels), _decoded(model, terms, labels)
     save_png(grid(images, columns=3), folder / "arithmetic.png")
-    save_png(grid(means, columns=len(terms)), folder / "terms.png")
+    words = [*(f"+ {i}" for i in range(1, 1 + len(plus))), *(f"- {i}" for i in range(1, 1 + len(minus))), "="]
+    save_png(headed(grid(means, columns=len(terms)), words), folder / "terms.png")
     _save(folder / "latents.npz", model, z[None], labels)
     fewest = min(len(term) for term in (*plus, *minus))
     advice = f"; a term has only {fewest}: take {ADVISED} exemplars or more" if fewest < ADVISED else ""
@@ -186,16 +190,19 @@ def edit(
     Args:
         model: Loaded.
         z: Latents, [N, dim].
-        direction: q, [dim].
+        direction: q, [dim]; of IB-GAN also one of r, as ``traverse`` finds them: then r is edited, and written.
         strengths: The α.
         out: Folder.
         labels: One class for all, or one per latent; only for a conditional model.
 
     Raises:
-        ValueError: the direction has another size than z, there are no strengths, or labels are wrong.
+        ValueError: the direction is zero or has another size than z, there are no strengths, or labels are wrong.
     """
+    if not direction.any():
+        raise ValueError("the direction is zero: give latents with and without the attribute that differ")
+    model, z = _space(model, z, direction)
     walk, folder = traverse_direction(z, direction, strengths), Path(out)
-    save_png(_sheet(model, walk, labels, "editing"), folder / "edit.png")
+    save_png(headed(_sheet(model, walk, labels, "editing"), strengths), folder / "edit.png")
     _save(folder / "latents.npz", model, walk.flatten(0, 1), _each(model, walk, labels))
     save_latents(folder / "direction.npz", direction[None])
     return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
@@ -235,6 +242,7 @@ def score_class(
     """
     digits = _digits(model, target)
     z = of_seeds(model, range(DRAWS["class"], 2 * DRAWS["class"]))  # others than those that a direction is found with
+    model, z = _space(model, z, direction)
     found = rescore(digits, model, z, direction, strengths, target, labels)
     rows = zip(strengths, found.target.tolist(), found.others.abs().sum(dim=1), found.random_target, strict=True)
     lines = [f"  {a:+8.2f}   {of_class:+.3f}      {others:.3f}   {random:+.3f}" for a, of_class, others, random in rows]
@@ -249,6 +257,8 @@ def neighbours(
 ) -> str:
     """Write the images of latents, each with the training image nearest to it, by pixels, to its right.
 
+    Beside the latents stand the distance in pixels from -1 to 1, and the number of the neighbour.
+
     Args:
         model: Loaded.
         z: Latents, [N, dim].
@@ -261,8 +271,8 @@ def neighbours(
         ValueError: training images of another shape, or labels that are wrong.
     """
     found = nearest_training(_decoded(model, z, labels), training)
-    save_png(grid(found.images, columns=columns), Path(out) / "neighbours.png")
-    _save(Path(out) / "latents.npz", model, z, labels)
+    save_png(grid(found.images, columns=columns, gap=8, cell=96), Path(out) / "neighbours.png")
+    _save(Path(out) / "latents.npz", model, z, labels, distance=found.distance, neighbour=found.at)
     copies = int((found.distance == 0).sum())
     file = Path(out) / "neighbours.png"
     return f"{len(z)} samples in {file}, the nearest of {len(training)} beside them; exact copies: {copies}"
@@ -271,6 +281,11 @@ def neighbours(
 def frames(images: Tensor) -> Iterator[Image.Image]:
     """Yield each of the images [N, C, H, W] in [-1, 1] as a picture of about 256 pixels."""
     return (grid(image[None], columns=1, gap=0, cell=256) for image in images)
+
+
+def _space(model: Inference, z: Tensor, direction: Tensor) -> tuple[Inference, Tensor]:
+    """Return the model and its latents; of IB-GAN and a direction of r, what stands behind its channel, and r."""
+    return (model, z) if direction.shape == z.shape[1:] else model.walked(z)
 
 
 def _digits(model: Inference, target: int) -> Callable[[Tensor], Tensor]:
@@ -323,6 +338,6 @@ def _decoded(model: Inference, z: Tensor, labels: Labels, name: str = "decoding"
     return in_blocks(model.decode, z, check_labels(labels, len(z), model.generator.num_classes), name)
 
 
-def _save(file: Path, model: Inference, z: Tensor, labels: Labels) -> None:
+def _save(file: Path, model: Inference, z: Tensor, labels: Labels, **extra: Tensor) -> None:
     y = check_labels(labels, len(z), model.generator.num_classes)
-    save_latents(file, z, **({} if y is None else {"y": y}))
+    save_latents(file, z, **extra, **({} if y is None else {"y": y}))

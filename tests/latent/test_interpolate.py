@@ -130,7 +130,9 @@ def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="t must be one number or 3, one for each row, got 2"):
         lerp(z, z, torch.tensor([0.0, 1.0]))
     for wrong in (z[:1], z[:, :4], z[0]):
-        with pytest.raises(ValueError, match=r"a path needs latents \[K, 16\] with K at least 2, got"):
+        with pytest.raises(
+            ValueError, match=r"a path needs two or more latents, \[K, 16\], such as those of two seeds, got"
+        ):
             path(wrong, 4, prior)
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         path(z, 0, prior)

@@ -14,7 +14,7 @@ from ganzoo.latent.neighbours import nearest_training
 from ganzoo.latents import Coded, Normal, Uniform
 from ganzoo.metrics.features import Features
 from ganzoo.networks import Bottleneck, MLPGenerator
-from ganzoo.pictures import grid
+from ganzoo.pictures import grid, headed
 from ganzoo.pixels import to_uint8
 from ganzoo.roles import Encoder
 
@@ -45,6 +45,19 @@ def same(file, picture):
     return np.array_equal(pixels(file), np.asarray(picture))
 
 
+def below(file, picture, words=None):
+    """The sheet is the picture, and above each of its columns stands a word."""
+    whole, head = pixels(file), 16
+    band = (
+        np.stack(np.split(whole[:head, : whole.shape[1] // len(words) * len(words)], len(words), axis=1))
+        if words
+        else None
+    )
+    assert band is None or (band < 128).any(axis=(1, 2)).all()
+    assert words is None or np.array_equal(whole, np.asarray(headed(picture, words)))
+    return np.array_equal(whole[head:], np.asarray(picture))
+
+
 def files(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
@@ -62,13 +75,13 @@ def test_seeds_are_those_of_generate():
     ("text", "seeds"), [("5", [5]), ("0,5,9", [0, 5, 9]), ("0-3", [0, 1, 2, 3]), ("7, 1-2,1", [7, 1, 2, 1])]
 )
 def test_seeds_are_read(text, seeds):
-    assert inputs.read_seeds(text) == seeds
+    assert inputs.read_numbers(text, "seeds") == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,", "-3", "3-", "5-3", "1;2", "1.5", "z.txt"])
 def test_wrong_seeds_are_refused(text):
     with pytest.raises(ValueError, match=r"expected seeds such as 7, 0,5,9 or 0-7, or a file FILE\.npz, got"):
-        inputs.read_seeds(text)
+        inputs.read_numbers(text, "seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz")
 
 
 def test_strengths_are_read():
@@ -104,7 +117,7 @@ def test_a_term_is_seeds_a_file_or_a_class_of_a_file(tmp_path):
     assert torch.equal(inputs.of_term(loaded, str(file)), z)
     assert torch.equal(inputs.of_term(loaded, f"{file}:3"), z[[0, 2]])
     assert torch.equal(inputs.of_term(loaded, f"{file}:12"), z[[3]])
-    with pytest.raises(ValueError, match="holds no latent of class '1'"):
+    with pytest.raises(ValueError, match="holds nothing of y = '1': its y are 3, 5, 12"):
         inputs.of_term(loaded, f"{file}:1")
     with pytest.raises(ValueError, match=r"shape \[N, 4\], got torch.float32 \[4, 3\]"):
         inputs.of_term(loaded, str(save_latents(tmp_path / "other.npz", z[:, :3])))
@@ -187,12 +200,12 @@ def test_traverse_codes_by_default(tmp_path):
     last[:, 8] = 2.0
     row = grid(loaded.decode(last), columns=1)
     sheet, width = pixels(tmp_path / "all" / f"{names[2]}.png"), row.size[0]
-    assert np.array_equal(sheet[:, -width:], np.asarray(row))
+    assert np.array_equal(sheet[16:, -width:], np.asarray(row))
     verbs.traverse(loaded, z, tmp_path / "one", code=names[2], n=4)
     verbs.traverse(loaded, z, tmp_path / "dim", dims=[8], n=4)
     assert same(tmp_path / "one" / f"{names[2]}.png", Image.fromarray(sheet))
     walk = verbs.traverse_dimension(z, 8, verbs.dimension_values(Uniform(1), n=4)).flatten(0, 1)
-    assert same(tmp_path / "dim" / "dim8.png", grid(loaded.decode(walk), columns=4))
+    assert below(tmp_path / "dim" / "dim8.png", grid(loaded.decode(walk), columns=4), ["-1", "-0.333", "0.333", "1"])
     with pytest.raises(ValueError, match="this model's prior has no code 'c9': it has"):
         verbs.traverse(loaded, z, tmp_path, code="c9")
 
@@ -207,10 +220,10 @@ def test_traverse_directions(method, tmp_path):
     assert q.z.shape == (4, 4)
     assert (np.diff(q.extra["eigenvalues"]) <= 0).all()
     walk = verbs.traverse_direction(z, q.z[1], [-3.0, -1.5, 0.0, 1.5, 3.0])
-    assert same(tmp_path / "a" / f"{name}1.png", grid(loaded.decode(walk.flatten(0, 1)), columns=5))
-    assert torch.equal(inputs.of_direction(loaded, f"{tmp_path / 'a' / 'directions.npz'}:2"), q.z[2])
+    assert below(tmp_path / "a" / f"{name}1.png", grid(loaded.decode(walk.flatten(0, 1)), columns=5))
+    assert torch.equal(inputs.of_direction(f"{tmp_path / 'a' / 'directions.npz'}:2"), q.z[2])
     with pytest.raises(ValueError, match=r"holds 4 directions: choose one by its number, as in FILE.npz:2"):
-        inputs.of_direction(loaded, str(tmp_path / "a" / "directions.npz"))
+        inputs.of_direction(str(tmp_path / "a" / "directions.npz"))
     verbs.traverse(loaded, z, tmp_path / "b", directions=method, n=5)
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
@@ -220,7 +233,7 @@ def test_traverse_a_conditional_model_row_by_row(tmp_path):
     z = inputs.of_seeds(loaded, range(2))
     verbs.traverse(loaded, z, tmp_path, dims=[1], n=3, labels=[2, 0])
     walk = verbs.traverse_dimension(z, 1, [-3.0, 0.0, 3.0]).flatten(0, 1)
-    assert same(tmp_path / "dim1.png", grid(loaded.decode(walk, [2, 2, 2, 0, 0, 0]), columns=3))
+    assert below(tmp_path / "dim1.png", grid(loaded.decode(walk, [2, 2, 2, 0, 0, 0]), columns=3), ["-3", "0", "3"])
 
 
 def test_add(tmp_path):
@@ -231,7 +244,7 @@ def test_add(tmp_path):
     z = load_latents(tmp_path / "a" / "latents.npz").z
     torch.testing.assert_close(z[0], a.mean(0) - b.mean(0) + c.mean(0))
     terms = torch.stack([a.mean(0), c.mean(0), b.mean(0), z[0]])
-    assert same(tmp_path / "a" / "terms.png", grid(loaded.decode(terms), columns=4))
+    assert below(tmp_path / "a" / "terms.png", grid(loaded.decode(terms), columns=4), ["+ 1", "+ 2", "- 1", "="])
     sheet = pixels(tmp_path / "a" / "arithmetic.png")
     assert np.array_equal(sheet[50:102, 50:102], np.asarray(grid(loaded.decode(z), columns=1)))
     verbs.add(loaded, [a, c], [b], tmp_path / "b")
@@ -247,8 +260,8 @@ def test_edit(tmp_path):
     got = load_latents(tmp_path / "a" / "latents.npz")
     assert torch.equal(got.z, torch.stack([z[0] - q, z[0], z[0] + 2 * q, z[1] - q, z[1], z[1] + 2 * q]))
     assert got.extra["y"].tolist() == [1, 1, 1, 2, 2, 2]
-    assert same(tmp_path / "a" / "edit.png", grid(loaded.decode(got.z, [1, 1, 1, 2, 2, 2]), columns=3))
-    kept = inputs.of_direction(loaded, str(tmp_path / "a" / "direction.npz"))
+    assert below(tmp_path / "a" / "edit.png", grid(loaded.decode(got.z, [1, 1, 1, 2, 2, 2]), columns=3))
+    kept = inputs.of_direction(str(tmp_path / "a" / "direction.npz"))
     assert torch.equal(kept, q)
     verbs.edit(loaded, z, kept, [-1.0, 0.0, 2.0], tmp_path / "b", labels=[1, 2])
     assert files(tmp_path / "a") == files(tmp_path / "b")
@@ -313,11 +326,14 @@ def test_neighbours(tmp_path):
     x = loaded.decode(z, [1, 1, 2])
     training = torch.cat([to_uint8(-x), to_uint8(x[1:2])])
     line = verbs.neighbours(loaded, z, training, tmp_path, labels=[1, 1, 2], columns=2)
+    found = nearest_training(x, training)
     assert line == f"3 samples in {tmp_path / 'neighbours.png'}, the nearest of 4 beside them; exact copies: 1"
-    assert same(tmp_path / "neighbours.png", grid(nearest_training(x, training).images, columns=2))
+    assert same(tmp_path / "neighbours.png", grid(found.images, columns=2, gap=8, cell=96))
     got = load_latents(tmp_path / "latents.npz")
     assert torch.equal(got.z, z)
     assert got.extra["y"].tolist() == [1, 1, 2]
+    assert got.extra["neighbour"].tolist() == found.at.tolist()
+    assert got.extra["distance"].tolist() == found.distance.tolist()
 
 
 def test_behind_a_channel_it_is_walked_through_r(tmp_path):
@@ -328,8 +344,21 @@ def test_behind_a_channel_it_is_walked_through_r(tmp_path):
     verbs.traverse(loaded, z, tmp_path, dims=[2], n=3)
     r = G.channel(z).repeat_interleave(3, dim=0)
     r[:, 2] = torch.tensor([-3.0, 0.0, 3.0]).repeat(2)
-    assert same(tmp_path / "dim2.png", grid(G.decode(r), columns=3))
+    assert below(tmp_path / "dim2.png", grid(G.decode(r), columns=3))
     assert torch.equal(load_latents(tmp_path / "latents.npz").z, z)
+
+
+def test_a_direction_behind_the_channel_edits_r(tmp_path):
+    torch.manual_seed(0)
+    G = Bottleneck(MLPGenerator((1, 8, 8), Normal(3), width=8), dim=2)
+    loaded, z = Pretrained({"generator": G}, {}), torch.randn(2, 5)
+    verbs.traverse(loaded, z, tmp_path / "found", directions="jacobian", n=3)
+    q = inputs.of_direction(str(tmp_path / "found" / "directions.npz:1"))
+    verbs.edit(loaded, z, q, [-1.0, 2.0], tmp_path / "edited")
+    r = torch.stack([G.channel(z) - q, G.channel(z) + 2 * q], dim=1).flatten(0, 1)
+    torch.testing.assert_close(load_latents(tmp_path / "edited" / "latents.npz").z, r)
+    assert below(tmp_path / "edited" / "edit.png", grid(G.decode(r), columns=2), ["-1", "2"])
+    assert verbs.score_class(loaded, q, [1.0], 3).startswith("change of P(3)")
 
 
 def test_a_file_brings_the_classes_of_what_is_chosen(tmp_path):
@@ -345,7 +374,10 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
     loaded = model()
     z, out = inputs.of_seeds(loaded, range(3)), tmp_path / "out"
     for wrong, message in (
-        (lambda: verbs.interpolate(loaded, z[:1], out), r"latents \[K, 4\] with K at least 2, got \[1, 4\]"),
+        (
+            lambda: verbs.interpolate(loaded, z[:1], out),
+            r"two or more latents, \[K, 4\], such as those of two seeds, got \[1, 4\]",
+        ),
         (lambda: verbs.interpolate(loaded, z, out, fps=0), "fps must be from 1 to 50, .*, got 0"),
         (lambda: verbs.interpolate(loaded, z, out, labels=[1]), "unconditional: leave labels out"),
         (lambda: verbs.traverse(loaded, z, out, dims=[4]), "z has the dimensions 0 to 3, got 4"),
@@ -353,6 +385,7 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
         (lambda: verbs.traverse(model(num_classes=3), z, out, labels=[1, 2]), "one label or 3 labels, got 2"),
         (lambda: verbs.add(loaded, [z], [z[:0]], out), r"latents \[n, 4\] with n at least 1, got \[0, 4\]"),
         (lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out), "the direction has 5 entries, z has 4"),
+        (lambda: verbs.edit(loaded, z, torch.zeros(4), [1.0], out), "the direction is zero: give latents with and"),
         (lambda: verbs.edit(loaded, z, torch.ones(4), [], out), "give at least one value to walk through, got none"),
         (lambda: verbs.neighbours(loaded, z, torch.zeros(4, 1, 9, 8), out), r"got \[3, 1, 8, 8\] and \[4, 1, 9, 8\]"),
     ):

@@ -156,7 +156,7 @@ def test_new_encoders_start_as_the_discriminators_do() -> None:
 def test_labels_change_latents(cls: type) -> None:
     net = tiny(cls, num_classes=3).eval()
     disturb(net)
-    x, zeros, ones = torch.randn(2, 1, 8, 8), torch.tensor([0, 0]), torch.tensor([1, 1])
+    x, zeros, ones = torch.randn(2, 1, 8, 8).tanh(), torch.tensor([0, 0]), torch.tensor([1, 1])
     assert not torch.allclose(net(x, zeros), net(x, ones))
     torch.testing.assert_close(encode(net, x, [0, 1]), torch.stack([net(x, zeros)[0], net(x, ones)[1]]))
     with pytest.raises(ValueError, match="this encoder is conditional on 3 classes: give labels"):
