@@ -85,7 +85,7 @@ def test_nothing_is_left_of_a_model_that_was_there(tmp_path):
 
 
 def test_a_negative_seed_is_named():
-    with pytest.raises(ValueError, match="a seed is a whole number from 0 to 4294967295, got -1"):
+    with pytest.raises(ValueError, match=r"a seed is a whole number from 0 to 4294967295, got -1$"):
         make("NSGAN").sample(2, seed=-1)
 
 
