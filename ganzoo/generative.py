@@ -152,7 +152,10 @@ def check_encoder(encoder: Encoder, generator: Generator) -> None:
         ValueError: names what differs.
     """
     if encoder.dim != generator.prior.dim:
-        raise ValueError(f"encoder must return latents of {generator.prior.dim} numbers, as G takes: got {encoder.dim}")
+        dim = generator.prior.dim
+        raise ValueError(
+            f"encoder must return latents of {dim} numbers, as G takes: got {encoder.dim}; make it with dim={dim}"
+        )
     if encoder.image_shape != generator.image_shape:
         raise ValueError(f"encoder takes images {encoder.image_shape}, the generator makes {generator.image_shape}")
 

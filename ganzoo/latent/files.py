@@ -78,7 +78,8 @@ def load_latents(path: str | Path, dim: int | None = None) -> Latents:
         raise ValueError(f"{path} must hold latents z, [N, dim], holds {sorted(arrays)}")
     if arrays["z"].dtype.kind != "f":
         raise ValueError(f"{path}: z must be floating point, got {arrays['z'].dtype}")
-    z = torch.from_numpy(arrays.pop("z").astype(np.float32))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused
+        z = torch.from_numpy(arrays.pop("z").astype(np.float32))
     _check(z, dim, f"{path}: z")
     return Latents(z, arrays)
 

@@ -67,6 +67,7 @@ def test_a_missing_file_is_named(tmp_path):
         ({"z": np.zeros((2, 4), dtype=int)}, "z must be floating point, got int64"),
         ({"z": np.array([["a"] * 4])}, "z must be floating point, got <U1"),
         ({"z": np.array([[1.0, 2.0, 3.0, np.inf]])}, r"z must be finite, got inf or nan in rows \[0\]"),
+        ({"z": np.array([[1.0, 2.0, 1e300, 3.0]])}, r"z must be finite, got inf or nan in rows \[0\]"),
         ({"z": np.zeros((2, 4)), "y": np.array([None, Runs()])}, "is damaged, cut off, or no npz without pickle"),
     ],
 )
