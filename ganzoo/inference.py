@@ -43,12 +43,14 @@ class Inference:
             labels: Of the images, which only a conditional E is told; None: as the labeller says.
 
         Raises:
-            ValueError: there is no encoder, or x or the labels are not what it takes.
+            ValueError: there is no encoder, or x or the labels are not what it takes, such as pixels up to 255.
         """
         if self.encoder is None:
             raise ValueError(
                 "this model has no encoder: BiGAN, VAE and others have one; ImageEncoder makes one for this G"
             )
+        if x.ndim == 4 and x.is_floating_point() and not bool((x.abs() <= 2).all()):
+            raise ValueError("images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1")
         return encode(self.encoder, x, self.classes(x, labels) if self.encoder.num_classes else None)
 
     def decode(self, z: Tensor, labels: Labels = None) -> Tensor:

@@ -103,7 +103,7 @@ def edit(rest: list[str]) -> int:
     from ganzoo.latent import inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
-    refuse_overwriting(given.out, given.positive or "", given.negative or "")
+    refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
     strengths = inputs.read_strengths(given.strength)
     model, z, labels = started(given)
     if given.direction:

@@ -21,12 +21,14 @@ def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
     What is transparent lies on white; the 65,536 grey levels of 16 bits are scaled to 256, not clipped.
 
     Raises:
-        ValueError: its pixels are real numbers, which have no known range.
+        ValueError: its pixels are numbers of 32 bits, which have no known range.
     """
-    if picture.mode == "F":
-        raise ValueError("its pixels are floating-point numbers of unknown range: save it with 8 or 16 bits")
-    if picture.mode.startswith("I"):
-        picture = picture.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
+    if picture.mode in ("F", "I"):
+        raise ValueError("its pixels are numbers of 32 bits, of unknown range: save it with 8 or 16 bits")
+    if picture.mode.startswith("I;16"):
+        levels = np.asarray(picture)
+        seen = levels != picture.info.get("transparency", -1)
+        picture = Image.fromarray(np.where(seen, (levels / 257).round(), 255).astype(np.uint8))
     if picture.has_transparency_data:
         colour = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colour)
@@ -66,7 +68,7 @@ def headed(sheet: Image.Image, words: Sequence[str | float], height: int = 16) -
     whole.paste(sheet, (0, height))
     draw = ImageDraw.Draw(whole)
     for i, word in enumerate(words):
-        text = word if isinstance(word, str) else f"{word:.3g}"
+        text = word if isinstance(word, str) else f"{round(word, 9) + 0.0:.3g}"
         draw.text(((i + 0.5) * sheet.width / len(words), height / 2), text, fill="black", anchor="mm", font_size=11)
     return whole
 

@@ -1,5 +1,6 @@
 """What callbacks and verbs make of games with an encoder, or with codes."""
 
+import contextlib
 import json
 import math
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ganzoo import hub
 from ganzoo.callbacks import Checkpoints, Evaluate, SampleGrid
 from ganzoo.callbacks.evaluate import finite
 from ganzoo.callbacks.inferring import JUDGED, held_out, inferred_values, reconstructed, refresh_encoders, traversals
@@ -247,17 +249,31 @@ def test_a_run_goes_without_test_images(left, tmp_path):
     assert inferred_values(runner, runner.lightning_module) == {}
 
 
-def test_the_encoder_that_was_judged_is_published(tmp_path):
-    """The last checkpoint, between two validations, has the statistics that ``test`` gives it."""
-    model = make("LatentRegressor", generator=MLPGenerator(SHAPE), encoder=MLPEncoder(SHAPE, norm="batch"))
-    trainer(3, tmp_path, callbacks=[Checkpoints(every=2)]).fit(model, datamodule=digits())
-    again = make("LatentRegressor", 1, generator=MLPGenerator(SHAPE), encoder=MLPEncoder(SHAPE, norm="batch"))
-    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
-    again.load_state_dict(last)
-    trainer(3, tmp_path, callbacks=[Evaluate(n_test=64)]).test(again, datamodule=digits(), verbose=False)
-    judged = weights(again.E_ema)
-    assert all(torch.equal(last[f"E_ema.{key}"], value) for key, value in judged.items())
-    assert not torch.equal(judged["features.5.running_mean"], weights(model.E)["features.5.running_mean"])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_encoder_that_was_judged_is_published(interrupted, tmp_path):
+    """A checkpoint between two validations has the statistics that ``test`` gives it, and the card their verdict."""
+
+    class CtrlC(L.Callback):
+        def on_train_batch_end(self, trainer, *args, **kwargs):
+            if interrupted and trainer.global_step == 3:
+                raise KeyboardInterrupt
+
+    networks = {"generator": MLPGenerator(SHAPE), "encoder": MLPEncoder(SHAPE, norm="batch")}
+    first = trainer(4, tmp_path, callbacks=[Checkpoints(every=2), CtrlC()])
+    model = make("LatentRegressor", **networks, **fast())
+    with pytest.raises(SystemExit) if interrupted else contextlib.nullcontext():
+        first.fit(model, datamodule=digits())
+    file = tmp_path / "checkpoints" / "last.ckpt"
+    last = torch.load(file, weights_only=False)["state_dict"]
+    again = make("LatentRegressor", 1, **networks, **fast())
+    judge = trainer(4, tmp_path, callbacks=[Evaluate(n_test=64), Checkpoints()])
+    judge.test(again, datamodule=digits(), ckpt_path=str(file), weights_only=False, verbose=False)
+    assert all(torch.equal(last[f"E_ema.{key}"], value) for key, value in weights(again.E_ema).items())
+    x, _ = held_out(judge, JUDGED)
+    published = hub.load(publish(again, tmp_path / "published", {"data": None}))
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["metrics"]["recon_mse"] == reconstruction_report(x, published.reconstruct(x)).mse
+    assert record["batches"] == (2 if interrupted else 4)
 
 
 def test_the_record_of_a_perfect_encoder_is_json():
@@ -363,6 +379,7 @@ def test_pictures_need_an_encoder(tmp_path, capsys):
         (["edit", "--positive", "1,2", "--negative", "1,2"], "the direction is zero"),
         (["edit", "--digit", "1", "--strength=nan,1"], "strengths must be finite numbers, got 'nan,1'"),
         (["interpolate", "--latents", "o/latents.npz"], "o/latents.npz would be overwritten: choose another --out"),
+        (["edit", "--direction", "o/latents.npz"], "o/latents.npz would be overwritten"),
         (["arithmetic", "--plus", "1", "--minus", "o/latents.npz:3"], "o/latents.npz would be overwritten"),
         (["edit", "--positive", "1", "--negative", "o/latents.npz"], "o/latents.npz would be overwritten"),
         (["edit"], "give --direction FILE, or both --positive and --negative"),
@@ -396,7 +413,7 @@ def test_labels_are_asked_for_as_many_as_the_command_takes(words, n, tmp_path, c
 
 
 def test_every_verb_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
-    """The latents of one are the input of the next, twice."""
+    """The latents of pictures are still there after other verbs have used them twice."""
     monkeypatch.chdir(tmp_path)
     publish(make("VAE").eval(), tmp_path / "it", {"data": None})
     save_png(grid(torch.zeros(1, *SHAPE), gap=0, cell=8), tmp_path / "0.png")

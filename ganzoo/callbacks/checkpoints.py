@@ -16,7 +16,8 @@ class Checkpoints(Checkpoint):
     """Keeps ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run's folder.
 
     A run that was killed at any batch and resumed from ``last.ckpt`` ends bitwise equal to the uninterrupted run.
-    Where a validation falls on the same batch, ``last.ckpt`` is written after it, so that no verdict is lost.
+    Where a validation falls on the same batch, ``last.ckpt`` is written after it, so that no verdict is lost. Encoders
+    are written with the statistics that ``test`` will judge them with.
 
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
@@ -56,6 +57,7 @@ class Checkpoints(Checkpoint):
         if loop._should_check_val_fx(trainer.fit_loop._data_fetcher) and trainer.enable_validation:
             self._pending = True
         else:
+            refresh_encoders(trainer, pl_module)
             self.save(trainer, "last")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -71,7 +73,7 @@ class Checkpoints(Checkpoint):
             self.save(trainer, "last")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write ``last.ckpt``, with encoders as ``test`` will judge them."""
+        """Write ``last.ckpt``."""
         if not _trial(trainer):
             refresh_encoders(trainer, pl_module)
             self.save(trainer, "last")
@@ -79,10 +81,10 @@ class Checkpoints(Checkpoint):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Say how a run that was interrupted goes on."""
         if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.state.fn == "fit":
-            there = (self.folder(trainer) / "last.ckpt").is_file()
-            resume = f"resume with `ganzoo fit --run {trainer.default_root_dir} --ckpt_path last`"
-            early = f"there is no last.ckpt yet, which is written every {self.every} batches"
-            trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {resume if there else early}")
+            last = self.folder(trainer) / "last.ckpt"
+            resume = f"resume with `ganzoo fit --ckpt_path {last}`"
+            early = f"there is no {last} yet, which is written every {self.every} batches"
+            trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {resume if last.is_file() else early}")
 
     def better(self, value: float) -> bool:
         """Whether ``value`` beats the best so far; a value that is not a finite number never does."""

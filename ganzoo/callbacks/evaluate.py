@@ -255,7 +255,7 @@ class Evaluate(L.Callback):
 
 
 def finite(value: float) -> float | None:
-    """Return a number as JSON can say it: None if it is infinite or none."""
+    """Return a number as JSON can say it: None if it is infinite or nan."""
     return value if math.isfinite(value) else None
 
 

@@ -23,7 +23,7 @@ class SampleGrid(L.Callback):
 
     Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row. A
     game with an encoder also gets ``reconstructions``, test images over G(E(x)); one with codes or an encoder
-    ``traversals``, a row for each code or latent.
+    ``traversals``, a row for each code or latent; batch norm has its statistics of training there.
 
     Args:
         every: Batches between two grids; one more is drawn at the end.

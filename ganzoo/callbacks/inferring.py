@@ -19,7 +19,7 @@ from ganzoo.pixels import to_float
 from ganzoo.refresh import refresh_batch_norm
 
 JUDGED = 1000  # images that are reconstructed
-REFRESHED = 6400  # training images whose statistics the encoders' batch norm gets
+REFRESHED = 6400  # training images whose statistics the encoders' batch norm gets; streamed ones are read each time
 WALKS, STEPS = 10, 10  # rows and columns of the picture of traversals
 
 

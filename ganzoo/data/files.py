@@ -191,9 +191,9 @@ class FileData(ImageData):
         return torch.tensor([entry.label for entry in self.entries(split)], dtype=torch.long)
 
     def fingerprint(self, split: str) -> str:
-        """Return the sha256 of the names and sizes of the files of a split, and of the shape of an image."""
+        """Return the sha256 of the names and sizes of the files of a split, and of what an image becomes."""
         lines = [f"{entry.name} {entry.size}" for entry in self.entries(split)]
-        return hashlib.sha256("\n".join([str(self.image_shape), *lines]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([f"{self.image_shape} on white", *lines]).encode()).hexdigest()
 
     def train_dataloader(self) -> MemoryLoader | WorkerLoader:
         """Return the loader of this process."""

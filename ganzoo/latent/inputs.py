@@ -93,7 +93,7 @@ def of_direction(text: str) -> Tensor:
     """Return the one direction, [dim], of FILE.npz, or of FILE.npz:2, number 2 of what ``traverse`` found.
 
     Raises:
-        ValueError: no such file, or it holds several directions.
+        ValueError: it is not FILE.npz, or holds several directions.
         FileNotFoundError: there is no such file.
     """
     if not in_file(text):

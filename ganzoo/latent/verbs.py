@@ -190,7 +190,7 @@ def edit(
     Args:
         model: Loaded.
         z: Latents, [N, dim].
-        direction: q, [dim]; of IB-GAN also one of r, as ``traverse`` finds them: then r is edited, and written.
+        direction: q, [dim]; of IB-GAN also one of r, as ``traverse`` finds them: then r is edited, and kept in r.npz.
         strengths: The α.
         out: Folder.
         labels: One class for all, or one per latent; only for a conditional model.
@@ -200,10 +200,11 @@ def edit(
     """
     if not direction.any():
         raise ValueError("the direction is zero: give latents with and without the attribute that differ")
-    model, z = _space(model, z, direction)
+    start, (model, z) = model, _space(model, z, direction)
     walk, folder = traverse_direction(z, direction, strengths), Path(out)
     save_png(headed(_sheet(model, walk, labels, "editing"), strengths), folder / "edit.png")
-    _save(folder / "latents.npz", model, walk.flatten(0, 1), _each(model, walk, labels))
+    name = "latents.npz" if model is start else "r.npz"
+    _save(folder / name, model, walk.flatten(0, 1), _each(model, walk, labels))
     save_latents(folder / "direction.npz", direction[None])
     return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
 

@@ -356,7 +356,8 @@ def test_a_direction_behind_the_channel_edits_r(tmp_path):
     q = inputs.of_direction(str(tmp_path / "found" / "directions.npz:1"))
     verbs.edit(loaded, z, q, [-1.0, 2.0], tmp_path / "edited")
     r = torch.stack([G.channel(z) - q, G.channel(z) + 2 * q], dim=1).flatten(0, 1)
-    torch.testing.assert_close(load_latents(tmp_path / "edited" / "latents.npz").z, r)
+    torch.testing.assert_close(load_latents(tmp_path / "edited" / "r.npz").z, r)
+    assert not (tmp_path / "edited" / "latents.npz").exists()  # which other verbs would take for z
     assert below(tmp_path / "edited" / "edit.png", grid(G.decode(r), columns=2), ["-1", "2"])
     assert verbs.score_class(loaded, q, [1.0], 3).startswith("change of P(3)")
 

@@ -274,7 +274,9 @@ def test_what_does_not_judge_pairs_of_g_is_refused():
         BiGAN(generator, encoder, MLPJointDiscriminator(SHAPE, 5))
     with pytest.raises(ValueError, match=r"discriminator takes images \(1, 4, 4\), the generator makes \(1, 8, 8\)"):
         BiGAN(generator, encoder, MLPJointDiscriminator((1, 4, 4), 4))
-    with pytest.raises(ValueError, match="encoder must return latents of 4 numbers, as G takes: got 5; make it with dim=4"):
+    with pytest.raises(
+        ValueError, match="encoder must return latents of 4 numbers, as G takes: got 5; make it with dim=4"
+    ):
         BiGAN(generator, MLPEncoder(SHAPE, 5), MLPJointDiscriminator(SHAPE, 4))
 
 
