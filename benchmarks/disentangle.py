@@ -39,7 +39,7 @@ from sklearn.decomposition import PCA, FastICA
 from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from tqdm import tqdm
-from training import fit, options, records, sweep
+from training import cell, fit, options, records, sweep
 
 from ganzoo import models
 from ganzoo.data import Sprites
@@ -229,9 +229,8 @@ def representation(row: str, seed: int, batches: int, out: Path) -> Represent:
     return lambda x: read(row, model, x)
 
 
-def spread(values: list[float]) -> tuple[float, float]:
-    mean = sum(values) / len(values)
-    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
+def average(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def table(out: Path) -> None:
@@ -244,25 +243,23 @@ def table(out: Path) -> None:
         if runs:
             values = [100 * r["higgins4"] for r in runs]
             better = sorted(values, reverse=True)[: -(-len(values) // 2)]
-            mean, std = spread(values)
-            cpu, judging = (spread([r[key] for r in runs])[0] for key in ("cpu_seconds", "judge_seconds"))
-            cells = [row, PAPER[row], f"{mean:.1f} ± {std:.1f}", ", ".join(f"{v:.1f}" for v in values)]
-            cells += [f"{spread(better)[0]:.1f}", str(runs[0].get("batches", "-")), f"{cpu:.0f}", f"{judging:.0f}"]
+            cells = [row, PAPER[row], cell(values, ".1f"), ", ".join(f"{v:.1f}" for v in values)]
+            cells += [f"{average(better):.1f}", str(runs[0].get("batches", "-"))]
+            cells += [f"{average([r[key] for r in runs]):.0f}" for key in ("cpu_seconds", "judge_seconds")]
             print("| " + " | ".join(cells) + " |")
     print("\nAll scores, mean ± std over seeds; constant codes have 0.25, 0.20 and 0\n")
     names = ["Higgins, K = 4", "K = 5", "FactorVAE", "MIG", "SAP", "DCI: D", "C", "I", "std of codes"]
     print("| row | seeds | " + " | ".join(names) + " |\n|---|---|" + "---|" * len(names))
     for row, runs in found.items():
         if runs:
-            pairs = [spread([r[key] for r in runs]) if key in runs[0] else None for key in SCORES]
-            cells = ["-" if pair is None else f"{pair[0]:.3f} ± {pair[1]:.3f}" for pair in pairs]
+            cells = [cell([r[key] for r in runs], ".3f") if key in runs[0] else "-" for key in SCORES]
             print(f"| {row} | {len(runs)} | " + " | ".join(cells) + " |")
     promises(found)
 
 
 def promises(found: dict[str, list[dict[str, float]]]) -> None:
     """Print what is promised of the table, of the rows that are there."""
-    mean = {row: 100 * spread([r["higgins4"] for r in runs])[0] for row, runs in found.items() if runs}
+    mean = {row: 100 * average([r["higgins4"] for r in runs]) for row, runs in found.items() if runs}
     best = {row: 100 * max(r["higgins4"] for r in runs) for row, runs in found.items() if runs}
     kept = {
         "factors 100": ("factors", lambda: mean["factors"] > 99.9),
