@@ -249,8 +249,8 @@ def test_a_run_goes_without_test_images(left, tmp_path):
     assert inferred_values(runner, runner.lightning_module) == {}
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
-def test_the_encoder_that_was_judged_is_published(interrupted, tmp_path):
+@pytest.mark.parametrize(("interrupted", "validated"), [(False, False), (True, False), (True, True)])
+def test_the_encoder_that_was_judged_is_published(interrupted, validated, tmp_path):
     """A checkpoint between two validations has the statistics that ``test`` gives it, and the card their verdict."""
 
     class CtrlC(L.Callback):
@@ -259,7 +259,8 @@ def test_the_encoder_that_was_judged_is_published(interrupted, tmp_path):
                 raise KeyboardInterrupt
 
     networks = {"generator": MLPGenerator(SHAPE), "encoder": MLPEncoder(SHAPE, norm="batch")}
-    first = trainer(4, tmp_path, callbacks=[Checkpoints(every=2), CtrlC()])
+    validation = {"limit_val_batches": None, "val_check_interval": 2} if validated else {}  # without a judge
+    first = trainer(4, tmp_path, callbacks=[Checkpoints(every=2), CtrlC()], **validation)
     model = make("LatentRegressor", **networks, **fast())
     with pytest.raises(SystemExit) if interrupted else contextlib.nullcontext():
         first.fit(model, datamodule=digits())

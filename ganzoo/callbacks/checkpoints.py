@@ -65,7 +65,9 @@ class Checkpoints(Checkpoint):
         if trainer.state.fn != "fit" or trainer.sanity_checking or _trial(trainer):
             return
         value = next((c.value(self.metric) for c in trainer.callbacks if isinstance(c, Evaluate)), None)  # type: ignore[attr-defined]
-        if value is not None and self.better(value):
+        if value is None:
+            refresh_encoders(trainer, pl_module)  # which the judge has done where there is one
+        elif self.better(value):
             self.best, self.best_batch = value, trainer.global_step
             self.save(trainer, "best")
         if self._pending:

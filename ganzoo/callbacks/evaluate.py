@@ -16,7 +16,7 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.inferring import inferred_values, refresh_encoders
+from ganzoo.callbacks.inferring import inferred_values, refresh_encoders, trainer_data
 from ganzoo.callbacks.known import CLASSIFIERS, mode_values, of_classifier
 from ganzoo.callbacks.labels import labels_of
 from ganzoo.files import cache_dir, write_atomically
@@ -281,8 +281,8 @@ def default_extractor(data: Any) -> Extractor:
 
 def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
     """Return the first ``n`` training images, or all if they are fewer; None if the trainer's data has none to show."""
-    data = getattr(trainer, "datamodule", None)
-    if data is None or not hasattr(data, "images"):
+    data = trainer_data(trainer)
+    if data is None:
         return None
     return torch.cat(list(data.images("train", min(n, len(data.labels("train"))))))
 
