@@ -36,16 +36,16 @@ from training import cell, fit, options, records, sweep
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, to_float
-from ganzoo.game import Player, Terms
-from ganzoo.generative import Generative
-from ganzoo.latents import Uniform
+from ganzoo.engine.optim import Adam, Linear
+from ganzoo.engine.turns import Player, Terms
 from ganzoo.metrics.probes import nearest_neighbour_accuracy
 from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.models import BiGAN, JointLatentRegressor, LatentRegressor
+from ganzoo.models.generative import Generative
 from ganzoo.networks import MLPEncoder, MLPGenerator, MLPJointDiscriminator
-from ganzoo.optim import Adam, Linear
+from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid, save_png
-from ganzoo.refresh import refresh_batch_norm
+from ganzoo.priors import Uniform
 from ganzoo.roles import Discriminator
 
 SHAPE, DIM, BATCH = (1, 28, 28), 50, 128

@@ -44,8 +44,8 @@ from training import cell, fit, options, records, sweep
 from ganzoo import models
 from ganzoo.data import Sprites
 from ganzoo.data.sprites import draw
+from ganzoo.engine.optim import Adam, Linear, RMSprop
 from ganzoo.latent.traverse import code_values, traverse_code, traverse_dimension
-from ganzoo.latents import Coded, Normal, Uniform
 from ganzoo.metrics.disentanglement import dci, mig, sap
 from ganzoo.metrics.higgins import Draw, Represent, factor_vae, higgins
 from ganzoo.models.infogan import columns
@@ -59,9 +59,9 @@ from ganzoo.networks import (
     MLPGenerator,
     WithCodes,
 )
-from ganzoo.optim import Adam, Linear, RMSprop
 from ganzoo.pictures import grid, save_png
 from ganzoo.pixels import to_float
+from ganzoo.priors import Coded, Normal, Uniform
 
 PAPER = {  # row: accuracy in %, K = 4
     "factors": "100",

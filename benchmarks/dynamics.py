@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ganzoo.objectives import Minimax, NonSaturating, Objective, Wasserstein
-from ganzoo.theory import (
+from ganzoo.losses.objectives import Minimax, NonSaturating, Objective, Wasserstein
+from notebooks.theory import (
     alternating,
     bilinear,
     dirac,
@@ -25,7 +25,7 @@ from ganzoo.theory import (
     simultaneous,
     trajectory,
 )
-from ganzoo.theory.dynamics import Field, Rule
+from notebooks.theory.dynamics import Field, Rule
 
 N = 500
 GAN, NSGAN = Minimax(), NonSaturating()

@@ -23,13 +23,13 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from ganzoo import divergences
+from ganzoo.cli.train import quiet
 from ganzoo.data import Gaussians
-from ganzoo.divergences import FDivergence
-from ganzoo.latents import Normal
-from ganzoo.lightning_cli import quiet
+from ganzoo.engine.optim import SGD
+from ganzoo.losses import divergences
+from ganzoo.losses.divergences import FDivergence
 from ganzoo.models.fgan import FGAN
-from ganzoo.optim import SGD
+from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator
 
 WEIGHTS, MEANS, STDS = [0.33, 0.67], [-1.0, 2.0], [0.255, 1.415]

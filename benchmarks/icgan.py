@@ -33,15 +33,15 @@ from training import cell, fit, options, records, sweep
 
 import ganzoo
 from ganzoo.data import MNIST, to_float, to_uint8
+from ganzoo.engine.optim import Adam, Linear
 from ganzoo.hub import publish
 from ganzoo.inference import Inference
 from ganzoo.metrics.lenet import LeNet64
 from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.models import IcGAN
 from ganzoo.networks import DCGANEncoder
-from ganzoo.optim import Adam, Linear
+from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid, save_png
-from ganzoo.refresh import refresh_batch_norm
 from ganzoo.roles import Encoder, Generator
 
 SHAPE, K = (1, 28, 28), 10

@@ -33,10 +33,10 @@ def command(name: str, batches: int, out: Path) -> list[str]:
     words += ["--seed_everything", "0", "--trainer.max_steps", str(batches), "--trainer.accelerator", "cpu"]
     words += ["--trainer.precision", "bf16-mixed", "--trainer.val_check_interval", str(max(batches // 2, 1))]
     words += ["--checkpoint.every", "500"]
-    schedule = f"{{class_path: ganzoo.optim.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
+    schedule = f"{{class_path: ganzoo.engine.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
     optimizers = [f"{player}_optimizer" for player in OPTIMIZERS.get(name, "dg")]
     for optimizer in ["optimizer"] if name.endswith("vae") else optimizers:
-        words += [f"--model.{optimizer}", "ganzoo.optim.Adam"] if name == "ibgan" else []
+        words += [f"--model.{optimizer}", "ganzoo.engine.Adam"] if name == "ibgan" else []
         words += [f"--model.{optimizer}.lr", "5e-4", f"--model.{optimizer}.schedule", schedule]
     if name == "ibgan":
         words += ["--model.discriminator.init_args.stop", str(batches)]

@@ -40,8 +40,8 @@ from ganzoo.data import MNIST, attributes, to_float
 from ganzoo.latent.traverse import traverse_code
 from ganzoo.metrics.codes import matched_accuracy
 from ganzoo.models import InfoGAN
+from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid, save_png
-from ganzoo.refresh import refresh_batch_norm
 
 SHAPE = (1, 28, 28)
 GAMES = {"infogan": 1.0, "plain": 0.0}  # λ

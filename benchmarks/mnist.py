@@ -50,7 +50,7 @@ def command(name: str, seed: int, batches: int, run: Path) -> list[str]:
     if name in NETWORKS:
         for role, network, how in zip(("generator", "discriminator"), (G, D), NETWORKS[name], strict=True):
             words += [f"--model.{role}", f"{{class_path: {network}, init_args: {{width: 32{how}}}}}"]
-    schedule = f"{{class_path: ganzoo.optim.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
+    schedule = f"{{class_path: ganzoo.engine.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
     for player in "dg":
         words += [f"--model.{player}_optimizer.lr", str(LR), f"--model.{player}_optimizer.schedule", schedule]
     return words

@@ -23,11 +23,11 @@ from training import cell, fit, quiet
 
 from ganzoo import models
 from ganzoo.data import Gaussians
-from ganzoo.latents import Normal
+from ganzoo.engine.optim import Adam, Linear
 from ganzoo.metrics.modes import mode_report
 from ganzoo.networks import MLPDiscriminator, MLPGenerator, Packed
-from ganzoo.optim import Adam, Linear
 from ganzoo.pictures import save_png, scatter
+from ganzoo.priors import Normal
 
 N = 10_000  # samples that are judged
 SEEDS = {"ring": 5, "grid": 3}

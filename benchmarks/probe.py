@@ -31,13 +31,13 @@ from tqdm import tqdm
 from training import cell, fit, options, records, sweep
 
 from ganzoo.data import CIFAR10, MNIST, FashionMNIST, ImageData, to_float
-from ganzoo.latents import Uniform
+from ganzoo.engine.optim import Adam
 from ganzoo.metrics.probes import CS, linear_probe, max_pooled, pca_features
 from ganzoo.models import DCGAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
-from ganzoo.optim import Adam
+from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid, save_png
-from ganzoo.refresh import refresh_batch_norm
+from ganzoo.priors import Uniform
 
 BATCH, WIDTH, COMPONENTS = 128, 32, 100
 REFRESHED = 200 * BATCH  # training images whose statistics batch norm gets

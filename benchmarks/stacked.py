@@ -60,7 +60,7 @@ def floor(n: int) -> None:
     print(f"\naccuracy of the classifier on {n_test} held-out triples: {right:.2%}")
 
 
-Z = "{class_path: ganzoo.latents.Normal, init_args: {dim: 256}}"
+Z = "{class_path: ganzoo.priors.Normal, init_args: {dim: 256}}"
 G = f"{{class_path: ganzoo.networks.DCGANGenerator, init_args: {{prior: {Z}, width: 8}}}}"
 D = "{{class_path: ganzoo.networks.DCGANDiscriminator, init_args: {{width: 2, norm: {}}}}}"
 GAMES = {
@@ -77,9 +77,9 @@ def command(game: str, seed: int, batches: int, run: Path) -> list[str]:
     words += ["--trainer.val_check_interval", str(batches // 4), "--evaluate.n", "1000", "--checkpoint.every", "1000"]
     words += ["--model.generator", G, "--model.discriminator", GAMES[game]]
     words += ["--model.gamma", "0.1"] if game == "r3gan" else []
-    schedule = f"{{class_path: ganzoo.optim.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
+    schedule = f"{{class_path: ganzoo.engine.Linear, init_args: {{stop: {batches}, start: {batches // 2}}}}}"
     for player in "dg":
-        words += [f"--model.{player}_optimizer", "ganzoo.optim.Adam", f"--model.{player}_optimizer.lr", "1e-3"]
+        words += [f"--model.{player}_optimizer", "ganzoo.engine.Adam", f"--model.{player}_optimizer.lr", "1e-3"]
         words += [f"--model.{player}_optimizer.beta1", "0.5", f"--model.{player}_optimizer.schedule", schedule]
     return words
 

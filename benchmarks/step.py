@@ -23,11 +23,11 @@ from torch.func import functional_call
 from torch.nn.functional import softplus
 
 from ganzoo.callbacks import Progress
+from ganzoo.cli.train import quiet
 from ganzoo.data import Digits
-from ganzoo.latents import Normal
-from ganzoo.lightning_cli import quiet
 from ganzoo.models import DCGAN, NSGAN, R3GAN, WGANGP, PacGAN, UnrolledGAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator, Packed
+from ganzoo.priors import Normal
 
 BATCH = 64
 Nets = Callable[[], tuple[nn.Module, nn.Module]]

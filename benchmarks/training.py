@@ -14,8 +14,8 @@ import lightning as L
 import torch
 from tqdm import tqdm
 
-from ganzoo import lightning_cli
-from ganzoo.generative import Generative
+from ganzoo.cli import train as lightning_cli
+from ganzoo.models.generative import Generative
 
 
 def quiet() -> None:

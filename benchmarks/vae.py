@@ -44,13 +44,13 @@ from training import cell, fit, options, records, sweep
 
 from ganzoo.callbacks import Evaluate
 from ganzoo.data import MNIST, Digits, to_float, to_uint8
-from ganzoo.generative import Generative
-from ganzoo.latents import Normal
-from ganzoo.likelihoods import GaussianLikelihood
+from ganzoo.engine.optim import Adam, Linear
+from ganzoo.losses.likelihoods import GaussianLikelihood
 from ganzoo.models import DCGAN, VAE
+from ganzoo.models.generative import Generative
 from ganzoo.networks import DCGANDiscriminator, DCGANEncoder, DCGANGenerator, MLPEncoder, MLPGenerator
-from ganzoo.optim import Adam, Linear
 from ganzoo.pictures import grid, save_png
+from ganzoo.priors import Normal
 
 SHAPE, SMALL = (1, 28, 28), (1, 8, 8)
 LATENTS = (2, 8, 16)  # of the linear VAE

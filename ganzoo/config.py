@@ -5,6 +5,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+MOVED = {  # modules and classes as files of version 0.1 name them, and where they are now
+    "ganzoo.divergences": "ganzoo.losses",
+    "ganzoo.latents": "ganzoo.priors",
+    "ganzoo.likelihoods": "ganzoo.losses",
+    "ganzoo.metrics.features": "ganzoo.metrics",
+    "ganzoo.metrics.inception": "ganzoo.metrics",
+    "ganzoo.metrics.lenet": "ganzoo.metrics",
+    "ganzoo.metrics.stacked": "ganzoo.metrics",
+    "ganzoo.objectives": "ganzoo.losses",
+    "ganzoo.optim": "ganzoo.engine",
+    "ganzoo.roles.Padded": "ganzoo.models.Padded",
+    "ganzoo.roles.Part": "ganzoo.models.Part",
+}
 Config = dict[str, Any]  # {"class_path": "ganzoo.models.DCGAN", "init_args": {...}}: plain values only
 
 
@@ -48,11 +61,17 @@ class Opaque:
 
 
 def path_of(cls: type) -> str:
-    """Return the public import path of a class: ``ganzoo.models.NSGAN``, in whichever file it stands."""
+    """Return the public path of a class: ``ganzoo.PACKAGE.Name``, in whichever file of the package it stands."""
     parts = cls.__module__.split(".")
-    if parts[0] == "ganzoo" and len(parts) > 2 and parts[1] in ("models", "networks", "data"):
-        parts = parts[:2]
-    return ".".join([*parts, cls.__qualname__])
+    return ".".join([*(parts[:2] if parts[0] == "ganzoo" else parts), cls.__qualname__])
+
+
+def public(path: Any) -> Any:
+    """Return the present path of a class that an older ganzoo wrote down; any other value as it is."""
+    if not isinstance(path, str):
+        return path
+    module, _, name = path.rpartition(".")
+    return MOVED.get(path) or (f"{MOVED[module]}.{name}" if module in MOVED else path)
 
 
 def plain(value: Any) -> Any:
@@ -82,7 +101,7 @@ def build(config: Config) -> Any:
     Raises:
         ValueError: the class is unknown, or does not take one of the arguments.
     """
-    path = config.get("class_path")
+    path = public(config.get("class_path"))
     if path not in Configurable.known:
         raise ValueError(f"unknown class {path!r}: import the module that defines it, or update ganzoo")
     cls = Configurable.known[path]

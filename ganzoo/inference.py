@@ -1,13 +1,14 @@
 """What a trained model is good for: images of seeds, latents of images, and the way between them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganzoo.latents import Code
-from ganzoo.roles import Encoder, Generator, decode, encode, sample_seeds, seed_range
+from ganzoo.priors import Code, check_seed
+from ganzoo.roles import Encoder, Generator
 
 Labels = Sequence[int] | Tensor | int | None
 
@@ -99,3 +100,135 @@ class Inference:
             if network is not None:
                 network.to(device)
         return self
+
+
+ENCODED = 256  # images that are encoded or decoded at once
+
+
+BLOCK = 16  # images are sampled in whole blocks of seeds, so that a seed's image never depends on the request
+
+
+def seed_range(n: int, seed: int) -> range:
+    """Return the ``n`` seeds from ``seed`` on.
+
+    Raises:
+        ValueError: ``n`` is negative, or ``seed`` is out of range.
+    """
+    if n < 0:
+        raise ValueError(f"n must not be negative, got {n}")
+    return range(check_seed(seed), seed + n)
+
+
+@torch.no_grad()
+def sample_seeds(generator: Generator, seeds: range, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the images of consecutive seeds, [len(seeds), *image_shape] in [-1, 1].
+
+    The image of a seed is bitwise the same alone, in any range and on any number of processes: latents are a
+    function of the seed, and the network always sees whole, aligned blocks of ``BLOCK`` seeds.
+
+    Args:
+        generator: In evaluation mode.
+        seeds: Consecutive seeds, step 1.
+        labels: One class for all, or one per seed; only for a conditional generator.
+
+    Raises:
+        ValueError: labels are missing, superfluous, out of range or too few.
+    """
+    like = next(generator.parameters(), torch.zeros(0))
+    y = check_labels(labels, len(seeds), generator.num_classes)
+    first, last = seeds.start // BLOCK, math.ceil(seeds.stop / BLOCK)
+    parts = []
+    for block in range(first, last):
+        start = block * BLOCK
+        low, high = max(seeds.start, start) - start, min(seeds.stop, start + BLOCK) - start
+        z = generator.prior.seeded(range(start, start + BLOCK)).to(like)
+        if y is None:
+            images = generator(z)
+        else:
+            # every label of the block's other seeds is 0: no image depends on its neighbours in evaluation mode
+            block_y = torch.zeros(BLOCK, dtype=torch.long)
+            block_y[low:high] = y[start + low - seeds.start : start + high - seeds.start]
+            images = generator(z, block_y.to(z.device))
+        parts.append(images[low:high])
+    return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
+
+
+@torch.no_grad()
+def encode(encoder: Encoder, x: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the latents z, [N, dim], of images x [N, *image_shape] in [-1, 1], on the device of the encoder.
+
+    Args:
+        encoder: In evaluation mode.
+        x: Images.
+        labels: One class for all, or one per image; only for a conditional encoder.
+
+    Raises:
+        ValueError: the images have another shape or are no floats, or labels are missing, superfluous or too few.
+    """
+    like = next(encoder.parameters())
+    check_images(x, encoder.image_shape)
+    y = check_labels(labels, len(x), encoder.num_classes, "encoder")
+    parts = []
+    for start in range(0, len(x), ENCODED):
+        part = x[start : start + ENCODED].to(like)
+        parts.append(encoder(part) if y is None else encoder(part, y[start : start + ENCODED].to(like.device)))
+    return torch.cat(parts) if parts else like.new_empty(0, encoder.dim)
+
+
+@torch.no_grad()
+def decode(generator: Generator, z: Tensor, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    """Return the images [N, *image_shape] in [-1, 1] of latents z [N, dim], on the device of the generator.
+
+    Args:
+        generator: In evaluation mode.
+        z: Latents.
+        labels: One class for all, or one per latent; only for a conditional generator.
+
+    Raises:
+        ValueError: the latents have another size, or labels are missing, superfluous or too few.
+    """
+    like = next(generator.parameters(), torch.zeros(0))
+    if z.ndim != 2 or z.shape[1] != generator.prior.dim:
+        raise ValueError(f"expected latents [N, {generator.prior.dim}], got {list(z.shape)}")
+    y = check_labels(labels, len(z), generator.num_classes)
+    parts = []
+    for start in range(0, len(z), ENCODED):
+        part = z[start : start + ENCODED].to(like)
+        parts.append(generator(part) if y is None else generator(part, y[start : start + ENCODED].to(like.device)))
+    return torch.cat(parts) if parts else like.new_empty(0, *generator.image_shape)
+
+
+def check_images(x: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Check that x is a batch of images.
+
+    Raises:
+        ValueError: x has another shape, or is no floats.
+    """
+    if tuple(x.shape[1:]) != image_shape or not x.is_floating_point():
+        expected = ", ".join(map(str, image_shape))
+        raise ValueError(f"expected images [N, {expected}] of floats in [-1, 1], got {x.dtype} {list(x.shape)}")
+
+
+def check_labels(
+    labels: Sequence[int] | Tensor | int | None, n: int, num_classes: int, who: str = "generator"
+) -> Tensor | None:
+    """Return labels as [n] whole numbers, or None for an unconditional network.
+
+    Raises:
+        ValueError: labels are missing, superfluous, out of range or not ``n``.
+    """
+    if num_classes == 0:
+        if labels is not None:
+            raise ValueError(f"this {who} is unconditional: leave labels out")
+        return None
+    if labels is None:
+        raise ValueError(f"this {who} is conditional: give labels from 0 to {num_classes - 1}, one for all or {n}")
+    given = torch.as_tensor(labels).flatten()
+    if given.is_floating_point() and len(given):
+        raise ValueError(f"labels must be whole numbers, got {given.tolist()}")
+    y = given.long().expand(n) if len(given) == 1 else given.long()
+    if len(y) != n:
+        raise ValueError(f"expected one label or {n} labels, got {len(y)}")
+    if n and not (int(y.min()) >= 0 and int(y.max()) < num_classes):
+        raise ValueError(f"labels must be from 0 to {num_classes - 1}, got {y.tolist()[:8]}")
+    return y

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from ganzoo.callbacks import Checkpoints
-from ganzoo.config import Configurable, build, path_of
-from ganzoo.latents import Normal, Uniform
+from ganzoo.config import MOVED, Configurable, build, path_of
+from ganzoo.engine.optim import SGD, Adam, Cosine, Linear
+from ganzoo.losses.objectives import LeastSquares, Minimax
 from ganzoo.models import NSGAN, WGANGP
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
-from ganzoo.objectives import LeastSquares, Minimax
-from ganzoo.optim import SGD, Adam, Cosine, Linear
+from ganzoo.priors import Normal, Uniform
 from tests.games import fit, images
 from tests.zoo import FromImage, ToImage
 
@@ -123,7 +123,7 @@ def test_a_game_is_rebuilt_with_all_that_it_holds():
 def test_default_objects_are_recorded_too():
     config = WGANGP(ToImage(), FromImage()).config()["init_args"]
     assert config["g_optimizer"]["init_args"]["beta2"] == 0.9
-    assert config["generator"]["init_args"]["prior"] == {"class_path": "ganzoo.latents.Normal", "init_args": {"dim": 4}}
+    assert config["generator"]["init_args"]["prior"] == {"class_path": "ganzoo.priors.Normal", "init_args": {"dim": 4}}
 
 
 def test_what_was_recorded_does_not_follow_the_object():
@@ -164,9 +164,7 @@ def test_no_other_type_slips_into_a_file(value):
         Holder(value).config()
 
 
-@pytest.mark.parametrize(
-    "path", ["os.system", "torch.nn.Linear", "ganzoo.latents.Nothing", "subprocess.Popen", None, 3]
-)
+@pytest.mark.parametrize("path", ["os.system", "torch.nn.Linear", "ganzoo.priors.Nothing", "subprocess.Popen", None, 3])
 def test_an_unknown_class_is_refused(path):
     with pytest.raises(ValueError, match=r"unknown class .*: import the module that defines it, or update ganzoo"):
         build({"class_path": path, "init_args": {}})
@@ -188,15 +186,15 @@ def test_building_never_imports(tmp_path, monkeypatch):
 
 
 def test_arguments_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match=r"ganzoo.latents.Normal cannot be made from \['dim', 'dims'\]: .*dims"):
-        build({"class_path": "ganzoo.latents.Normal", "init_args": {"dims": 3, "dim": 2}})
+    with pytest.raises(ValueError, match=r"ganzoo.priors.Normal cannot be made from \['dim', 'dims'\]: .*dims"):
+        build({"class_path": "ganzoo.priors.Normal", "init_args": {"dims": 3, "dim": 2}})
     with pytest.raises(ValueError, match=r"Base cannot be made from \[\]: .*'a'"):
         build({"class_path": path_of(Base)})
 
 
 def test_values_out_of_range_keep_their_own_message():
     with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
-        build({"class_path": "ganzoo.latents.Normal", "init_args": {"dim": 0}})
+        build({"class_path": "ganzoo.priors.Normal", "init_args": {"dim": 0}})
 
 
 def test_wrong_calls_fail_as_python_says():
@@ -226,3 +224,30 @@ def test_a_checkpoint_says_how_it_was_made_or_why_not(tmp_path):
             assert ours["model"] == model.config()
         else:
             assert "discriminator=Unknown" in ours["model"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ganzoo.latents.Normal", "ganzoo.priors.Normal"),
+        ("ganzoo.optim.Adam", "ganzoo.engine.Adam"),
+        ("ganzoo.objectives.LeastSquares", "ganzoo.losses.LeastSquares"),
+        ("ganzoo.divergences.KL", "ganzoo.losses.KL"),
+        ("ganzoo.likelihoods.Bernoulli", "ganzoo.losses.Bernoulli"),
+        ("ganzoo.metrics.lenet.LeNet64", "ganzoo.metrics.LeNet64"),
+    ],
+)
+def test_files_of_an_older_version_name_classes_where_they_were(old, new):
+    made = build({"class_path": old, "init_args": {}})
+    assert made.config()["class_path"] == path_of(type(made)) == new
+
+
+def test_a_public_path_is_where_python_finds_the_class():
+    inner = {"Generative", "Padded", "Part", "Wrapper", "FileData", "TorchvisionData"}  # nobody's choice
+    for path, cls in Configurable.known.items():
+        if path.startswith("ganzoo."):
+            module, name = path.rsplit(".", 1)
+            assert module not in MOVED
+            assert path not in MOVED
+            if name not in inner and not name.startswith("_"):
+                assert getattr(sys.modules[module], name) is cls, path

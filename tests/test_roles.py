@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from ganzoo.latents import Normal, Uniform
+from ganzoo.inference import BLOCK, check_labels, sample_seeds
 from ganzoo.networks import DCGANGenerator, MLPGenerator, ResNetGenerator
-from ganzoo.roles import BLOCK, Discriminator, Generator, Label, check_labels, sample_seeds
+from ganzoo.networks.labels import Label
+from ganzoo.priors import Normal, Uniform
+from ganzoo.roles import Discriminator, Generator
 from tests.zoo import make
 
 GENERATORS = {

@@ -16,9 +16,9 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.inferring import inferred_values, refresh_encoders, trainer_data
-from ganzoo.callbacks.known import CLASSIFIERS, mode_values, of_classifier
-from ganzoo.callbacks.labels import labels_of
+from ganzoo.callbacks.condition import labels_of
+from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
+from ganzoo.callbacks.modes import CLASSIFIERS, mode_values, of_classifier
 from ganzoo.files import cache_dir, write_atomically
 from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor, Raw

@@ -9,9 +9,9 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
+from ganzoo.callbacks.condition import classes_of, labels_of
+from ganzoo.callbacks.encoders import held_out, reconstructed, traversals
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.callbacks.inferring import held_out, reconstructed, traversals
-from ganzoo.callbacks.labels import classes_of, labels_of
 from ganzoo.pictures import grid, pairs, save_png, scatter
 
 ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator

@@ -8,8 +8,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from ganzoo.callbacks.condition import classes_of, labels_of
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.callbacks.labels import classes_of, labels_of
 
 
 class Collapse(UserWarning):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.labels import cycled
+from ganzoo.callbacks.condition import cycled
 from ganzoo.pictures import save_images, save_npz
 from ganzoo.pixels import to_uint8
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.inference import Inference
+from ganzoo.inference import Inference, decode
 from ganzoo.latent.traverse import network_of, traverse_direction
-from ganzoo.roles import Generator, decode
+from ganzoo.roles import Generator
 
 
 class Rescoring(NamedTuple):

@@ -12,11 +12,10 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from ganzoo.inference import Inference
-from ganzoo.latent.files import load_latents
+from ganzoo.inference import Inference, check_labels
+from ganzoo.latent.npz import load_latents
 from ganzoo.pictures import eight_bits
 from ganzoo.pixels import to_float
-from ganzoo.roles import check_labels
 
 Labels = Sequence[int] | None
 AT_ONCE = 256  # latents or pictures between two steps of the progress bar

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.func import jvp
 from tqdm import tqdm
 
-from ganzoo.inference import Inference, Labels
-from ganzoo.latents import Code, Coded, Prior, Uniform
-from ganzoo.roles import Generator, check_labels
+from ganzoo.inference import Inference, Labels, check_labels
+from ganzoo.priors import Code, Coded, Prior, Uniform
+from ganzoo.roles import Generator
 
 HELD = 2**26  # numbers of Jacobians held at once: 256 MiB of float32
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.inference import Inference
+from ganzoo.inference import Inference, check_labels
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
 from ganzoo.latent.edit import attribute_direction, rescore
-from ganzoo.latent.files import save_latents
 from ganzoo.latent.inputs import Labels, in_blocks, of_images, of_seeds
 from ganzoo.latent.interpolate import path
 from ganzoo.latent.neighbours import nearest_training
+from ganzoo.latent.npz import save_latents
 from ganzoo.latent.traverse import (
     Directions,
     code_values,
@@ -31,7 +31,6 @@ from ganzoo.latent.traverse import (
 from ganzoo.metrics.lenet import LeNet64
 from ganzoo.pictures import grid, headed, pairs, save_gif, save_png
 from ganzoo.pixels import to_uint8
-from ganzoo.roles import check_labels
 
 Method = Literal["jacobian", "pca"]
 DRAWS = {"jacobian": 64, "pca": 4096, "class": 1000}  # latents that directions are found with

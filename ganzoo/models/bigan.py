@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import Generative, some_images
-from ganzoo.latents import Normal, Prior, Uniform
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.models.generative import Generative, some_images
+from ganzoo.priors import Normal, Prior, Uniform
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganzoo.game import Terms
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Terms
+from ganzoo.losses.objectives import Hinge, NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import Hinge, NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
 from ganzoo.roles import Discriminator, Generator
 
 

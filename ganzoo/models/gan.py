@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import Generative, some_images
-from ganzoo.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.losses.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
+from ganzoo.models.generative import Generative, some_images
 from ganzoo.roles import Discriminator, Generator
 
 

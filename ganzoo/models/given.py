@@ -5,11 +5,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import Generative, averaged
+from ganzoo.engine.averages import averaged
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
 from ganzoo.inference import Inference
-from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import Encoder, Generator, Part
+from ganzoo.models.generative import Generative
+from ganzoo.roles import Encoder, Generator
 
 
 class LatentEncoder(Generative):
@@ -177,3 +178,29 @@ def shared(encoder: Encoder, dim: int, num_classes: int) -> tuple[Encoder, Encod
             f" give it dim={dim + num_classes}, got {encoder.dim}"
         )
     return Part(encoder, dim), Part(encoder, num_classes, start=dim)
+
+
+class Part(Encoder):
+    """Some of the numbers that an encoder returns: the others belong to another part, on the same weights.
+
+    Args:
+        encoder: A deterministic E.
+        dim: How many numbers.
+        start: The first of them.
+
+    Raises:
+        ValueError: E returns fewer numbers, or a distribution.
+    """
+
+    def __init__(self, encoder: Encoder, dim: int, start: int = 0) -> None:
+        super().__init__(encoder.image_shape, dim, num_classes=encoder.num_classes)
+        if encoder.posterior != "point" or start + dim > encoder.dim:
+            raise ValueError(
+                f"encoder must be deterministic and return at least {start + dim} numbers, got a {encoder.posterior}"
+                f" of {encoder.dim}"
+            )
+        self.encoder, self.start = encoder, start
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return z [N, dim] of images x [N, *image_shape] and labels y [N]."""
+        return self.encoder.numbers(x, y)[:, self.start : self.start + self.dim]

@@ -3,14 +3,15 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import averaged
+from ganzoo.engine.averages import averaged
+from ganzoo.engine.optim import Optimizer, RMSprop
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.inference import decode, seed_range
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Optimizer, RMSprop
-from ganzoo.roles import Discriminator, Encoder, Generator, Padded, decode, seed_range
+from ganzoo.roles import Discriminator, Encoder, Generator
 
 
 class IBGAN(GAN):
@@ -134,3 +135,20 @@ def check_channel(generator: Generator, encoder: Encoder) -> None:
         raise ValueError(f"IBGAN's encoder must return the {G.dim} numbers of the Bottleneck's z, got {encoder.dim}")
     if encoder.image_shape != generator.image_shape:
         raise ValueError(f"encoder takes images {encoder.image_shape}, the generator makes {generator.image_shape}")
+
+
+class Padded(Encoder):
+    """An encoder whose latents are followed by zeros: x -> [E(x), 0].
+
+    Args:
+        encoder: A deterministic E.
+        n_zeros: How many zeros.
+    """
+
+    def __init__(self, encoder: Encoder, n_zeros: int) -> None:
+        super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
+        self.encoder, self.n_zeros = encoder, n_zeros
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""
+        return nn.functional.pad(self.encoder(x, y), (0, self.n_zeros))

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from ganzoo.game import Terms
+from ganzoo.engine.turns import Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.penalties import HistoricalAverage
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.penalties import HistoricalAverage
 from ganzoo.roles import Discriminator, Generator
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.game import Terms
-from ganzoo.latents import Code
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Terms
+from ganzoo.inference import ENCODED, check_images, decode, seed_range
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import ENCODED, Discriminator, Generator, check_images, decode, seed_range
+from ganzoo.priors import Code
+from ganzoo.roles import Discriminator, Generator
 
 
 class InfoGAN(GAN):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
 from ganzoo.roles import Discriminator, Generator
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ganzoo.game import Terms
+from ganzoo.engine.turns import Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.penalties import with_input_gradient
 from ganzoo.roles import Discriminator, Generator
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import averaged, check_encoder
+from ganzoo.engine.averages import averaged
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
+from ganzoo.models.generative import check_encoder
 from ganzoo.roles import Discriminator, Encoder, Generator
 
 
@@ -24,7 +25,7 @@ class LatentRegressor(GAN):
 
     All networks are in training mode when E moves: with batch norm G makes the images that D is shown, and E's
     statistics are those of generated images. ``Evaluate`` gives E's average those of real ones; so does
-    ``ganzoo.refresh``.
+    ``ganzoo.networks.batch_norm``.
 
     Donahue et al., "Adversarial Feature Learning", 2017 ("LR"). https://arxiv.org/abs/1605.09782
     Differs from the paper: the squared error, where the paper's z is uniform and its loss the cross-entropy between

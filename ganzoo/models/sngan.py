@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.losses.objectives import Hinge, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import Hinge, Objective
-from ganzoo.optim import Adam, Optimizer
 from ganzoo.roles import Discriminator, Generator
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from ganzoo.game import Terms
+from ganzoo.engine.turns import Terms
+from ganzoo.losses.objectives import Minimax, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import Minimax, Objective
 from ganzoo.roles import Discriminator, Generator
 
 

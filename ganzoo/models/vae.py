@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import Generative, some_images
-from ganzoo.inference import Labels
-from ganzoo.latents import Gaussian, Normal
-from ganzoo.likelihoods import Bernoulli, Likelihood
-from ganzoo.optim import Adam, Optimizer
-from ganzoo.roles import ENCODED, Encoder, Generator, check_images, check_labels
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.inference import ENCODED, Labels, check_images, check_labels
+from ganzoo.losses.likelihoods import Bernoulli, Likelihood
+from ganzoo.models.generative import Generative, some_images
+from ganzoo.priors import Gaussian, Normal
+from ganzoo.roles import Encoder, Generator
 
 Posteriors = Iterator[tuple[Gaussian, Tensor, Tensor | None]]
 

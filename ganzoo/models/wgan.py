@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.game import Terms
+from ganzoo.engine.optim import Adam, Optimizer, RMSprop
+from ganzoo.engine.turns import Terms
+from ganzoo.losses.objectives import Objective, Wasserstein
+from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import Objective, Wasserstein
-from ganzoo.optim import Adam, Optimizer, RMSprop
-from ganzoo.penalties import with_input_gradient
 from ganzoo.roles import Discriminator, Generator
 
 

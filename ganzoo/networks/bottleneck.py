@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ganzoo.latents import Gaussian, Normal
+from ganzoo.networks.image_shape import for_images
 from ganzoo.networks.layers import check_counts, init_radford
-from ganzoo.roles import Generator, for_images
+from ganzoo.priors import Gaussian, Normal
+from ganzoo.roles import Generator
 
 
 class Bottleneck(Generator):

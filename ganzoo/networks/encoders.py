@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.networks.dcgan import START, DCGANDiscriminator
-from ganzoo.networks.labels import check_label
+from ganzoo.networks.labels import Label, check_label
 from ganzoo.networks.layers import check_counts, check_word, he, init_radford
 from ganzoo.networks.mlp import _size, _stack
-from ganzoo.roles import Encoder, Label, Posterior
+from ganzoo.roles import Encoder, Posterior
 
 MLPNorm = Literal["batch", "layer", "none"]
 DCGANNorm = Literal["batch", "layer", "instance", "none"]

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganzoo.networks.image_shape import for_images
 from ganzoo.networks.layers import check_counts, check_word
-from ganzoo.roles import Discriminator, for_images
+from ganzoo.roles import Discriminator
 
 
 class Wrapper(Discriminator):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from ganzoo.inference import decode
 from ganzoo.latent.edit import attribute_direction, conditional_direction, rescore
-from ganzoo.latents import Normal
 from ganzoo.networks import MLPGenerator
-from ganzoo.roles import decode
+from ganzoo.priors import Normal
 
 
 def linear(dim=4, num_classes=0):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganzoo.latent.interpolate import between, lerp, path, slerp
-from ganzoo.latents import Coded, Normal, Uniform
+from ganzoo.priors import Coded, Normal, Uniform
 
 
 def draw(n=6, dim=16, seed=0):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ganzoo.inference import decode
 from ganzoo.latent import traverse
 from ganzoo.latent.traverse import (
     code_values,
@@ -13,9 +14,8 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
-from ganzoo.latents import Code, Coded, Normal, Uniform
 from ganzoo.networks import DCGANGenerator, MLPGenerator, R3GANGenerator, ResNetGenerator
-from ganzoo.roles import decode
+from ganzoo.priors import Code, Coded, Normal, Uniform
 
 PRIOR = Coded(Uniform(4), categorical=(3,), uniform=2)
 CLASS, FIRST, SECOND = PRIOR.codes

@@ -8,14 +8,14 @@ from PIL import Image
 from ganzoo.hub import Pretrained
 from ganzoo.latent import inputs, verbs
 from ganzoo.latent.edit import rescore
-from ganzoo.latent.files import load_latents, save_latents
 from ganzoo.latent.interpolate import path
 from ganzoo.latent.neighbours import nearest_training
-from ganzoo.latents import Coded, Normal, Uniform
+from ganzoo.latent.npz import load_latents, save_latents
 from ganzoo.metrics.features import Features
 from ganzoo.networks import Bottleneck, MLPGenerator
 from ganzoo.pictures import grid, headed
 from ganzoo.pixels import to_uint8
+from ganzoo.priors import Coded, Normal, Uniform
 from ganzoo.roles import Encoder
 
 

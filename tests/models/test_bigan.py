@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ganzoo.divergences import KL
-from ganzoo.latents import Coded, Normal, Prior, Uniform
+from ganzoo.losses.divergences import KL
+from ganzoo.losses.objectives import Hinge, LeastSquares, MaximumLikelihood, Minimax, NonSaturating, Wasserstein
 from ganzoo.models.bigan import BiGAN
 from ganzoo.networks.encoders import MLPEncoder
 from ganzoo.networks.joint import MLPJointDiscriminator
-from ganzoo.objectives import Hinge, LeastSquares, MaximumLikelihood, Minimax, NonSaturating, Wasserstein
+from ganzoo.priors import Coded, Normal, Prior, Uniform
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
 from tests.models.hand import Rows, Times, X, Z, batch, derivative, mean, squared
 from tests.zoo import SHAPE, FromImage, ToImage, digits, fast, trainer, weights

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from ganzoo.config import build
-from ganzoo.divergences import KL, Alpha, GANDivergence, JensenShannon, Pearson, ReverseKL, SquaredHellinger
+from ganzoo.engine.optim import SGD
+from ganzoo.losses.divergences import KL, Alpha, GANDivergence, JensenShannon, Pearson, ReverseKL, SquaredHellinger
 from ganzoo.models.fgan import FGAN
 from ganzoo.models.gan import GAN
-from ganzoo.optim import SGD
 from tests.models.hand import X, Z, batch, derivative, game, mean, squared
 from tests.zoo import FromImage, ToImage, digits, trainer, weights
 

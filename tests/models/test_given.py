@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
+from ganzoo.engine.optim import Adam
 from ganzoo.hub import Trained, publish
-from ganzoo.latents import Normal
 from ganzoo.models import CGAN, IcGAN, ImageEncoder, LatentEncoder
 from ganzoo.networks import MLPEncoder
-from ganzoo.optim import Adam
+from ganzoo.priors import Normal
 from ganzoo.roles import Encoder, Generator
 from tests.zoo import SHAPE, FromImage, ToImage, ToLatent, digits, trainer, weights
 

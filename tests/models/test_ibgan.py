@@ -8,15 +8,16 @@ import torch
 import yaml
 from torch import nn
 
-from ganzoo.callbacks.inferring import traversals
+from ganzoo.callbacks.encoders import traversals
 from ganzoo.config import build
-from ganzoo.latents import Code, Coded, Normal, Prior
+from ganzoo.inference import decode, encode
 from ganzoo.models.ibgan import IBGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.networks.bottleneck import Bottleneck
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganzoo.pictures import grid
-from ganzoo.roles import Discriminator, Encoder, decode, encode
+from ganzoo.priors import Code, Coded, Normal, Prior
+from ganzoo.roles import Discriminator, Encoder
 from tests.models.hand import mean, total
 from tests.networks.nets import dead_parameters, disturb
 from tests.zoo import SHAPE, FromImage, ToImage, digits, fast, trainer

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import build
-from ganzoo.latents import Gaussian, Normal, Uniform
-from ganzoo.likelihoods import GaussianLikelihood, Likelihood
+from ganzoo.engine.optim import Adam
+from ganzoo.inference import decode
+from ganzoo.losses.likelihoods import GaussianLikelihood, Likelihood
 from ganzoo.models.vae import CVAE, VAE, BetaVAE
 from ganzoo.networks import MLPGenerator
 from ganzoo.networks.encoders import MLPEncoder
-from ganzoo.optim import Adam
-from ganzoo.roles import Encoder, Generator, decode
+from ganzoo.priors import Gaussian, Normal, Uniform
+from ganzoo.roles import Encoder, Generator
 from tests.models.hand import derivative, total
 from tests.zoo import SHAPE, ToImage, digits, trainer, weights
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from ganzoo.config import build
-from ganzoo.latents import Normal
+from ganzoo.inference import sample_seeds
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, VirtualBatchGenerator
 from ganzoo.networks.minibatch import MinibatchDiscrimination, MinibatchStd, VirtualBatchNorm2d
-from ganzoo.roles import sample_seeds
+from ganzoo.priors import Normal
 from tests.networks.nets import dead_parameters, disturb, small
 
 # -- minibatch discrimination

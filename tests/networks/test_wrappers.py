@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo.config import build
+from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import check_discriminator
 from ganzoo.networks import (
     DCGANDiscriminator,
@@ -21,8 +22,7 @@ from ganzoo.networks import (
     Packed,
 )
 from ganzoo.networks import wrappers as w
-from ganzoo.networks.conditional import WithClassifier
-from ganzoo.penalties import with_input_gradient
+from ganzoo.networks.heads import WithClassifier
 from ganzoo.roles import Discriminator
 
 POLICIES = ["color", "translation", "cutout", "color,translation,cutout", "cutout, color"]
