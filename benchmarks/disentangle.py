@@ -134,12 +134,12 @@ def walks(row: str, model: Any) -> Tensor:
         rows = [
             traverse_code(z, code, v * (9 // len(v)))[0] for code, v in zip(model.G.prior.codes, values, strict=True)
         ]
-        return model.published.decode(torch.cat(rows))
+        return model.trained.decode(torch.cat(rows))
     x = to_float(draw(torch.tensor([[2, 4, 5, 16, 16]]), model.G.image_shape[1]))
     z = read(row, model, x)
     z = torch.cat([traverse_dimension(z, k, torch.linspace(-3, 3, 9))[0] for k in range(DIM)])
     with torch.no_grad():
-        return model.G_ema.decode(z) if row == "IBGAN" else model.published.decode(z)
+        return model.G_ema.decode(z) if row == "IBGAN" else model.trained.decode(z)
 
 
 def brightness(x: Tensor) -> Tensor:

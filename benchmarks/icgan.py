@@ -65,7 +65,7 @@ def trained(seed: int, given: argparse.Namespace) -> Inference:
         model.d_optimizer, model.g_optimizer = step, step
         data = MNIST(batch_size=64, seed=seed)
         seconds, _ = fit(model, data, batches, given.out)
-        floors = baselines(model.published, data, given.n)
+        floors = baselines(model.trained, data, given.n)
         (given.out / f"baseline-{seed}.json").write_text(json.dumps(floors))
         training = {"data": data.config(), "seed": seed, "batches": batches, "images_seen": model.images_seen}
         publish(model, folder, training | {"cpu_seconds": seconds})
@@ -124,7 +124,7 @@ def refresh(model: IcGAN, data: Any) -> None:
     blocks = [to_float(block) for block in data.images("train", REFRESHED)]
     refresh_batch_norm(model.E_y_ema, blocks)
     told = model.E_ema.num_classes
-    refresh_batch_norm(model.E_ema, [(x, model.published.classify(x)) for x in blocks] if told else blocks)
+    refresh_batch_norm(model.E_ema, [(x, model.trained.classify(x)) for x in blocks] if told else blocks)
 
 
 def show(model: Inference, x: Tensor, y: Tensor) -> Tensor:
@@ -143,10 +143,10 @@ def run(design: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
     model = IcGAN(G, *encoders(design, G.prior.dim), e_optimizer=Adam(lr=1e-4, beta1=0.1))
     seconds, _ = fit(model, data, given.encoder_batches, given.out)
     x, y = test_images(data, given.n)
-    before = judged(model.published, x, y)
+    before = judged(model.trained, x, y)
     refresh(model, data)
-    after = judged(model.published, x, y)
-    save_png(grid(show(model.published, x, y), columns=K + 2), given.out / f"{design}-{seed}.png")
+    after = judged(model.trained, x, y)
+    save_png(grid(show(model.trained, x, y), columns=K + 2), given.out / f"{design}-{seed}.png")
     return {**after, "as_trained": before, "cpu_seconds": seconds, "batches": given.encoder_batches}
 
 

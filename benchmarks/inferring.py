@@ -41,7 +41,7 @@ def command(name: str, batches: int, out: Path) -> list[str]:
     if name == "ibgan":
         words += ["--model.discriminator.init_args.stop", str(batches)]
     if name in GIVEN:
-        words += ["--model.generator.path", str(out / f"{GIVEN[name]}-0" / "checkpoints" / "last.ckpt")]
+        words += ["--generator", str(out / f"{GIVEN[name]}-0" / "checkpoints" / "last.ckpt")]
     return words
 
 

@@ -80,18 +80,18 @@ def class_error(model: InfoGAN, x: Tensor, y: Tensor) -> tuple[float, dict[int, 
 
 def means(model: InfoGAN) -> dict[str, dict[str, list[float]]]:
     """Return the mean slant and thickness at each value of each uniform code."""
-    z = model.published.latents(MEASURED, seed=2**22)
+    z = model.trained.latents(MEASURED, seed=2**22)
     found: dict[str, dict[str, list[float]]] = {}
     for code in model.G.prior.codes[1:]:
         walks = traverse_code(z, code, VALUES).unbind(dim=1)
-        measured = [attributes(model.published.decode(walk)) for walk in walks]
+        measured = [attributes(model.trained.decode(walk)) for walk in walks]
         found[code.name] = {name: [float(m[name].nanmean()) for m in measured] for name in ATTRIBUTES}
     return found
 
 
 def draw(model: InfoGAN, out: Path, run: str) -> None:
     """Write a picture of walks through each code."""
-    ready, (first, *others) = model.published, model.G.prior.codes
+    ready, (first, *others) = model.trained, model.G.prior.codes
     walk = traverse_code(ready.latents(10), first, range(10))
     save_png(grid(ready.decode(walk.flatten(0, 1)), columns=10), out / f"{run}-c1.png")
     rows = traverse_code(ready.latents(1), first, range(10))[0]

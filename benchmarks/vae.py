@@ -79,7 +79,7 @@ def ppca(x: Tensor, k: int) -> tuple[float, float]:
 def exact(model: VAE, x: Tensor, std: float) -> float:
     """Return the mean log-likelihood of x [N, d] under the linear G."""
     k = model.G.prior.dim
-    images = model.published.decode(torch.cat([torch.zeros(1, k), torch.eye(k)])).flatten(1).double()
+    images = model.trained.decode(torch.cat([torch.zeros(1, k), torch.eye(k)])).flatten(1).double()
     W = images[1:] - images[0]
     cov = W.T @ W + std**2 * torch.eye(x.shape[1], dtype=torch.float64)
     return float(torch.distributions.MultivariateNormal(images[0], cov).log_prob(x).mean())

@@ -9,7 +9,7 @@ from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Terms
 from ganzoo.losses.objectives import Hinge, NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Classes, Discriminator, Generator
 
 
 class CGAN(GAN):
@@ -28,7 +28,7 @@ class CGAN(GAN):
         objective: The scalar functions of the logit.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(
         self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
@@ -65,7 +65,7 @@ class ProjectionGAN(GAN):
         g_optimizer: How G steps.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class ACGAN(GAN):
         objective: The scalar functions of the logit.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(
         self,

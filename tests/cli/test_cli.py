@@ -300,18 +300,18 @@ def published_generator(model, shape, folder):
         return []
     G = DCGANGenerator(shape, width=4, num_classes=classes[model])
     publish(LatentEncoder(G, DCGANEncoder(shape, width=4)), folder / "given", {"data": None})
-    return ["--model.generator.path", str(folder / "given")]
+    return ["--generator", str(folder / "given")]
 
 
 def test_a_game_over_a_trained_generator_asks_for_it(cli):
-    with pytest.raises(ValueError, match=r"missing --model\.generator\.path: a checkpoint, or a folder"):
+    with pytest.raises(ValueError, match=r"missing generator: .* add --generator PATH, a checkpoint or a folder"):
         instantiated(cli, "--config", "models/icgan")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model.generator.path", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
         (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 28, 28\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
