@@ -16,3 +16,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(ganzoo.hub, name)
     raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too, so that help and tab completion show them."""
+    return [*globals(), *__all__]

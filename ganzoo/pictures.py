@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -167,13 +168,13 @@ def save_gif(frames: Iterable[Image.Image], path: str | Path, durations: int | l
 def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor | None = None) -> Path:
     """Write samples (images as uint8), their seeds and, if given, their labels, whole or not at all."""
     values = to_uint8(samples) if samples.ndim == 4 else samples
-    arrays = {"images": values.numpy(), "seeds": np.array(seeds)}
+    arrays: dict[str, Any] = {"images": values.numpy(), "seeds": np.array(seeds)}
     if labels is not None:
         arrays["labels"] = labels.numpy()
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
 
     write_atomically(path, write)
     return path

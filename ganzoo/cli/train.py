@@ -55,7 +55,8 @@ class RunConfig(SaveConfigCallback):
         if stage != "fit":
             return
         config = self.config.clone()
-        config.run = config.ckpt_path = config.weights_only = config.trainer.default_root_dir = None
+        config.run = config.ckpt_path = config.trainer.default_root_dir = None
+        config.pop("weights_only", None)
         text = self.parser.dump(config, skip_none=False)
         write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
         plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
@@ -108,6 +109,9 @@ class ZooCLI(LightningCLI):
         if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
             take_weights(self.model, config.generator)
 
+    def _add_instantiators(self) -> None:
+        """Nothing: they serve Lightning's ``load_from_checkpoint``; ours is ``ganzoo.load``."""
+
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint is a layer below the command line, not above it."""
 
@@ -117,8 +121,6 @@ class ZooCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.model is None:
             raise ValueError(missing("model"))
-        if config.ckpt_path and config.weights_only is None:
-            config.weights_only = True  # a checkpoint holds tensors and plain values: nothing in it may run
         run = run_folder(config, self.subcommand)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
@@ -208,7 +210,6 @@ def run(argv: list[str]) -> None:
             save_config_callback=RunConfig,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,  # ours is ganzoo.load
             trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
             parser_class=Arguments,
             args=argv,

@@ -29,7 +29,7 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from ganzoo.losses.objectives import Objective, tame
 
@@ -304,7 +304,7 @@ class Alpha(FDivergence):
 
     def conjugate(self, t: Tensor) -> Tensor:
         """(max(0, 1 + (α - 1) t)^(α/(α-1)) - 1) / α; for α < 1, t < 1/(1-α)."""
-        base = (1 + (self.alpha - 1) * t).clamp(min=0)
+        base = relu(1 + (self.alpha - 1) * t)
         return (base ** (self.alpha / (self.alpha - 1)) - 1) / self.alpha
 
     def activation(self, v: Tensor) -> Tensor:

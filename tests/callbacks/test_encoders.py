@@ -265,10 +265,10 @@ def test_the_encoder_that_was_judged_is_published(interrupted, validated, tmp_pa
     with pytest.raises(SystemExit) if interrupted else contextlib.nullcontext():
         first.fit(model, datamodule=digits())
     file = tmp_path / "checkpoints" / "last.ckpt"
-    last = torch.load(file, weights_only=False)["state_dict"]
+    last = torch.load(file, weights_only=True)["state_dict"]
     again = make("LatentRegressor", 1, **networks, **fast())
     judge = trainer(4, tmp_path, callbacks=[Evaluate(n_test=64), Checkpoints()])
-    judge.test(again, datamodule=digits(), ckpt_path=str(file), weights_only=False, verbose=False)
+    judge.test(again, datamodule=digits(), ckpt_path=str(file), verbose=False)
     assert all(torch.equal(last[f"E_ema.{key}"], value) for key, value in weights(again.E_ema).items())
     x, _ = held_out(judge, JUDGED)
     published = hub.load(publish(again, tmp_path / "published", {"data": None}))

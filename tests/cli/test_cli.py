@@ -361,14 +361,6 @@ def test_the_seed_reaches_the_data(cli):
     assert made.datamodule.seed == 5
 
 
-def test_checkpoints_are_read_without_pickles(cli, home):
-    config = parsed(cli, "--ckpt_path", str(home / "a" / "checkpoints" / "last.ckpt"))
-    assert config.model.class_path == "ganzoo.models.NSGAN"
-    assert config.weights_only is None
-    cli.before_instantiate_classes()
-    assert config.weights_only is True
-
-
 # -- the flow
 
 

@@ -419,6 +419,15 @@ def test_a_checkpoint_with_pickled_objects_is_refused_unread(value, legacy, tmp_
     assert not RAN
 
 
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_a_trainer_reads_checkpoints_without_pickles(verb, checkpoint, tmp_path):
+    torch.save({**torch.load(checkpoint, weights_only=True), "extra": Runs()}, tmp_path / "evil.ckpt")
+    go = getattr(trainer(1, tmp_path), verb)
+    with pytest.raises(pickle.UnpicklingError):
+        go(make("NSGAN"), datamodule=digits(), ckpt_path=str(tmp_path / "evil.ckpt"))
+    assert not RAN
+
+
 def test_the_pickles_of_these_tests_would_run():
     pickle.loads(pickle.dumps(Runs()))
     assert RAN.pop() == 1
