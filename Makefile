@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench check clean
+.PHONY: demo test test-cpus test-slow bench check clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,14 @@ check: $(READY)
 ## test: check, then the default suite
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+## test-cpus: the default suite with the kernels of older CPUs, and with two threads
+# MKL obeys MKL_ENABLE_INSTRUCTIONS on Intel only, MKL_CBWR everywhere.
+test-cpus: TEST := $(BIN)/python -m pytest --dist loadfile
+test-cpus: $(READY)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 $(TEST) -n 2
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OMP_NUM_THREADS=1 $(TEST) -n 2
+	OMP_NUM_THREADS=2 $(TEST) -n 1
 
 ## test-slow: the tests that take minutes
 test-slow: $(READY)
