@@ -169,27 +169,30 @@ def _with_defaults(cls: Any, defaults: dict[str, Any]) -> Callable[..., None]:
         construct = super(cls, self).__init__ if own is None else functools.partial(own, self)
         construct(*args, **missing, **kwargs)
 
-    shown = {name: taken[name].replace(default=_shown(value)) for name, value in defaults.items()}
-    signature = inspect.signature(cls.__init__)
-    parameters = [shown.pop(p.name, p) for p in signature.parameters.values()]
-    parameters[-1:-1] = [p.replace(kind=p.KEYWORD_ONLY) for p in shown.values()]  # before **kwargs, which takes them
-    init.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    init.__signature__ = _declared(inspect.signature(cls.__init__), taken, defaults)  # type: ignore[attr-defined]
     return init
+
+
+def _declared(
+    signature: inspect.Signature, taken: dict[str, inspect.Parameter], defaults: dict[str, Any]
+) -> inspect.Signature:
+    """Return a signature with other defaults: an object as its configuration, which a command line can take apart."""
+    shown = {name: value.config() if isinstance(value, Configurable) else value for name, value in defaults.items()}
+    parameters = [p.replace(default=shown.pop(p.name, p.default)) for p in signature.parameters.values()]
+    passed_on = [
+        taken[name].replace(default=value, kind=inspect.Parameter.KEYWORD_ONLY) for name, value in shown.items()
+    ]
+    return signature.replace(parameters=[*parameters[:-1], *passed_on, parameters[-1]])  # **kwargs takes them
 
 
 def _taken(cls: type) -> dict[str, inspect.Parameter]:
     """Return the arguments of a class: its constructor's, and its parents' as far as they are passed on."""
     taken: dict[str, inspect.Parameter] = {}
     for init in [base.__dict__["__init__"] for base in cls.__mro__ if "__init__" in base.__dict__]:
-        _, *parameters = inspect.signature(init).parameters.values()
+        _, *parameters = inspect.signature(inspect.unwrap(init)).parameters.values()  # as written, in their order
         for p in parameters:
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
                 taken.setdefault(p.name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return taken
-
-
-def _shown(default: Any) -> Any:
-    """Return a default as signatures show it: objects as their configurations, which a command line can take apart."""
-    return default.config() if isinstance(default, Configurable) else default

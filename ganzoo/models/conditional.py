@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor
 
 from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
@@ -91,16 +90,15 @@ class ACGAN(GAN, objective=NonSaturating()):
         self, generator: Generator, discriminator: Discriminator, class_weight: float = 1.0, **kwargs: Any
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
-        if not hasattr(discriminator, "both"):
+        if not discriminator.n_classes:
             raise ValueError(
                 "ACGAN's discriminator must also name the class: wrap it as"
                 f" WithClassifier(discriminator, num_classes=...), got {type(discriminator).__name__}"
             )
-        named = getattr(discriminator, "n_classes", generator.num_classes)
-        if named != generator.num_classes:
+        if discriminator.n_classes != generator.num_classes:
             raise ValueError(
-                f"ACGAN's discriminator names {named} classes, its generator has num_classes={generator.num_classes}:"
-                " give both the number of the data's classes"
+                f"ACGAN's discriminator names {discriminator.n_classes} classes, its generator has"
+                f" num_classes={generator.num_classes}: give both the number of the data's classes"
             )
         if class_weight < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}")
@@ -109,19 +107,13 @@ class ACGAN(GAN, objective=NonSaturating()):
     def d_loss(self, batch: Any) -> Terms:
         """L_D: ``adv`` and ``class``."""
         x, y = batch
-        real, real_class = self.both(x)
-        fake, fake_class = self.both(self.G(self.prior(len(x)), y))
+        real, real_class = self.D.both(x)
+        fake, fake_class = self.D.both(self.G(self.prior(len(x)), y))
         named = F.cross_entropy(real_class, y) + F.cross_entropy(fake_class, y)
         return {"adv": self.objective.d(real, fake), "class": self.class_weight * named}
 
     def g_loss(self, batch: Any) -> Terms:
         """L_G: ``adv`` and ``class``."""
         x, y = batch
-        fake, fake_class = self.both(self.G(self.prior(len(x)), y))
+        fake, fake_class = self.D.both(self.G(self.prior(len(x)), y))
         return {"adv": self.objective.g(fake), "class": self.class_weight * F.cross_entropy(fake_class, y)}
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return D's logits [N] and class logits [N, K] from one pass."""
-        D: Any = self.D
-        logits, classes = D.both(x)
-        return logits, classes

@@ -1,7 +1,6 @@
 """A discriminator that also guesses the codes of an image."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,9 +66,8 @@ class WithCodes(Discriminator):
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [N] and Q's numbers [N, ΣK_l + uniform] of images x [N, *image_shape]."""
-        D: Any = self.discriminator
-        features = D.features(x)
-        return D.head(features).reshape(x.shape[0]), self.q(features)
+        features = self.discriminator.features(x)
+        return self.discriminator.head(features).reshape(x.shape[0]), self.q(features)
 
 
 class WithClassifier(Discriminator):
@@ -112,9 +110,8 @@ class WithClassifier(Discriminator):
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [N] and class logits [N, n_classes] of images x [N, *image_shape]."""
-        D: Any = self.discriminator
-        features = D.features(x)
-        return D.head(features).reshape(x.shape[0]), self.classifier(features.flatten(1))
+        features = self.discriminator.features(x)
+        return self.discriminator.head(features).reshape(x.shape[0]), self.classifier(features.flatten(1))
 
 
 def check_trunk(discriminator: Discriminator) -> None:
@@ -141,8 +138,7 @@ def check_trunk(discriminator: Discriminator) -> None:
 def n_features(discriminator: Discriminator) -> int:
     """Return the size of the features of an image; the network is left as it was."""
     like = next(discriminator.parameters())
-    D: Any = discriminator
-    mode = D.training
-    features = D.eval().features(like.new_zeros(1, *D.image_shape))
-    D.train(mode)
+    mode = discriminator.training
+    features = discriminator.eval().features(like.new_zeros(1, *discriminator.image_shape))
+    discriminator.train(mode)
     return int(features.numel())
