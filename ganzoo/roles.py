@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -160,11 +160,22 @@ class Generator(Configurable, nn.Module):
         )
 
 
+class ChannelGenerator(Generator):
+    """A generator whose z reaches the image through a noisy channel e(r|z): its latent is [z, ε], and r is a draw."""
+
+    dim: int  # size of z
+
+    def posterior(self, z: Tensor) -> Gaussian:
+        """Return e(r|z) of z [N, dim]."""
+        raise NotImplementedError
+
+
 class Discriminator(Configurable, nn.Module):
     """A network D: x, [N, C, H, W] -> logits, [N].
 
     Networks of this package are a map ``features`` and a linear ``head`` behind it. ``batch`` is set before every
-    batch to the number of batches done, for what changes over training.
+    batch to the number of batches done, for what changes over training. A D that reads more in an image than whether
+    it is real, says so by ``n_classes``, or by ``categorical`` and ``uniform``; ``both`` returns it.
 
     Args:
         image_shape: (C, H, W) of an image, or (d,) of a point.
@@ -172,7 +183,11 @@ class Discriminator(Configurable, nn.Module):
     """
 
     pack = 1  # images that one logit judges together
-    features: Any  # maps x to what ``head`` sees
+    n_classes = 0  # classes that it tells apart
+    categorical: tuple[int, ...] = ()  # codes that it guesses, as in the prior ``Coded``: their numbers of values,
+    uniform = 0  # and how many uniform ones
+    features: Callable[[Tensor], Tensor]  # maps x to what ``head`` sees
+    head: Callable[[Tensor], Tensor]
 
     def __init__(self, image_shape: Sequence[int], num_classes: int = 0) -> None:
         super().__init__()
@@ -183,6 +198,14 @@ class Discriminator(Configurable, nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits [N] of images x [N, *image_shape] and labels y [N]."""
         raise NotImplementedError
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [N], and from the same pass what else is read in images x, [N, n].
+
+        Raises:
+            ValueError: nothing else is.
+        """
+        raise ValueError(f"{type(self).__name__} reads nothing but a logit: wrap it as WithClassifier or WithCodes")
 
 
 class JointDiscriminator(Configurable, nn.Module):
@@ -206,7 +229,8 @@ class Encoder(Configurable, nn.Module):
     """A network E: x, [N, C, H, W] -> z, [N, dim].
 
     A deterministic E maps an image to a point. A stochastic one, ``posterior="gaussian"``, has a distribution
-    E(z|x), of which it returns the mean when it is called.
+    E(z|x), of which it returns the mean when it is called. An E whose z, or mean, stays in (-1, 1) says so by
+    ``bounded``.
 
     Args:
         image_shape: (C, H, W) of an image, or (d,) of a point.
@@ -217,6 +241,8 @@ class Encoder(Configurable, nn.Module):
     Raises:
         ValueError: there is no such posterior.
     """
+
+    bounded = False
 
     def __init__(
         self, image_shape: Sequence[int], dim: int, posterior: Posterior = "point", num_classes: int = 0

@@ -136,12 +136,14 @@ def check_range(encoder: Encoder, prior: Prior) -> None:
     """
     if prior.codes:
         raise ValueError("BiGAN's prior has no codes, which no E could return: use Normal or Uniform")
-    output = getattr(encoder, "output", None)
-    if isinstance(prior, Uniform) and output == "linear":
-        raise ValueError("with a uniform prior E's output must be bounded: make it with output='tanh'")
+    if isinstance(prior, Uniform) and not encoder.bounded:
+        raise ValueError(
+            "with a uniform prior E's output must be bounded: make it with output='tanh'"
+            " (an encoder of your own says bounded = True)"
+        )
     if isinstance(prior, Uniform) and encoder.posterior != "point":
         raise ValueError("with a uniform prior E must be deterministic, or its draws leave [-1, 1]: posterior='point'")
-    if isinstance(prior, Normal) and output == "tanh":
+    if isinstance(prior, Normal) and encoder.bounded:
         raise ValueError("with a normal prior E's output must not be bounded: make it with output='linear'")
 
 

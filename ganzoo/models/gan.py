@@ -103,25 +103,17 @@ def check_discriminator(discriminator: Discriminator, generator: Generator) -> N
         )
 
 
-class NSGAN(GAN):
+class NSGAN(GAN, objective=NonSaturating()):
     """GAN whose generator maximises log D(G(z)), which does not saturate where D is sure.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
         L_G = -E_z[log D(G(z))]                                       (section 3)
 
     Goodfellow et al., "Generative Adversarial Networks", 2014. https://arxiv.org/abs/1406.2661
-
-    Args:
-        objective: The scalar functions of the logit.
     """
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class LSGAN(GAN):
+class LSGAN(GAN, objective=LeastSquares(a=0.0, b=1.0, c=1.0)):
     """GAN whose logits are regressed on targets: a for generated, b for real images, c is what G wants.
 
         L_D = E_x[(D(x) - b)²] / 2 + E_z[(D(G(z)) - a)²] / 2
@@ -130,22 +122,10 @@ class LSGAN(GAN):
     (a, b, c) = (0, 1, 1) is the 0-1 coding (Eq. 9), (-1, 1, 0) minimises Pearson's χ² (Eq. 8).
 
     Mao et al., "Least Squares Generative Adversarial Networks", 2017. https://arxiv.org/abs/1611.04076
-
-    Args:
-        objective: The targets.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        objective: Objective = LeastSquares(a=0.0, b=1.0, c=1.0),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class HingeGAN(GAN):
+class HingeGAN(GAN, objective=Hinge()):
     """GAN with the hinge loss: D stops caring about an image once it is right by a margin of 1.
 
         L_D = E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))]
@@ -153,18 +133,10 @@ class HingeGAN(GAN):
 
     Lim & Ye, "Geometric GAN", 2017. https://arxiv.org/abs/1705.02894
     Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018. https://arxiv.org/abs/1802.05957
-
-    Args:
-        objective: The scalar functions of the logit.
     """
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = Hinge(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class DCGAN(GAN):
+class DCGAN(GAN, objective=NonSaturating()):
     """Deep convolutional GAN: the non-saturating game on strided convolutions with batch norm.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
@@ -174,12 +146,4 @@ class DCGAN(GAN):
     Real and generated images go through D in separate batches: batch norm must not mix them.
 
     Radford et al., "Unsupervised Representation Learning with DCGANs", 2016. https://arxiv.org/abs/1511.06434
-
-    Args:
-        objective: The scalar functions of the logit.
     """
-
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)

@@ -142,7 +142,7 @@ class IcGAN(LatentEncoder):
                 f"labeller must return one number for each of {K} classes, deterministic and unconditional:"
                 f" got dim={labeller.dim}, posterior={labeller.posterior!r}, num_classes={labeller.num_classes}"
             )
-        if getattr(getattr(labeller, "encoder", labeller), "output", None) == "tanh":
+        if labeller.bounded:
             raise ValueError("logits of classes must not be bounded: make E_y, or E without it, with output='linear'")
         super().__init__(generator, encoder, **kwargs)
         self.hold(E_y=labeller)
@@ -195,7 +195,7 @@ class Part(Encoder):
                 f"encoder must be deterministic and return at least {start + dim} numbers, got a {encoder.posterior}"
                 f" of {encoder.dim}"
             )
-        self.encoder, self.start = encoder, start
+        self.encoder, self.start, self.bounded = encoder, start, encoder.bounded
 
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return z [N, dim] of images x [N, *image_shape] and labels y [N]."""

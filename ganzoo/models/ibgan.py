@@ -9,7 +9,7 @@ from ganzoo.engine.optim import Optimizer, RMSprop
 from ganzoo.engine.turns import Player, Terms
 from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.roles import Discriminator, Encoder, Generator
+from ganzoo.roles import ChannelGenerator, Discriminator, Encoder, Generator
 
 
 class IBGAN(GAN):
@@ -48,6 +48,9 @@ class IBGAN(GAN):
     Raises:
         ValueError: G has no channel, q does not fit it, or β is negative.
     """
+
+    G: ChannelGenerator
+    G_ema: ChannelGenerator
 
     def __init__(
         self,
@@ -92,9 +95,7 @@ class IBGAN(GAN):
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:
         """Return r̂ = μ(ẑ(x)), [N, dim of r], of images x in [-1, 1], from the averages: q, then e."""
-        G: Any = self.G_ema
-        r: Tensor = G.posterior(self.encode(x)[:, : G.dim]).mean
-        return r
+        return self.G_ema.posterior(self.encode(x)[:, : self.G_ema.dim]).mean
 
     @torch.no_grad()
     def information_bounds(self, n: int, seed: int = 0) -> dict[str, float]:
@@ -109,9 +110,8 @@ class IBGAN(GAN):
         return {f"information_{side}": value for side, value in self.information_bounds(n).items()}
 
 
-def bounds(generator: Generator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
+def bounds(G: ChannelGenerator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
     """Return (I^L, I^U) of latents [z, ε] and of what q reads in their images, [N, ≥ dim of z]."""
-    G: Any = generator
     z = latents[:, : G.dim]
     lower = (G.dim - (z - zhat[:, : G.dim]).square().sum(dim=1).mean()) / 2
     return lower, G.posterior(z).kl().mean()
@@ -123,17 +123,17 @@ def check_channel(generator: Generator, encoder: Encoder) -> None:
     Raises:
         ValueError: names what is missing or differs.
     """
-    G: Any = generator
-    if not hasattr(G, "posterior"):
-        raise ValueError(
-            f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {type(G).__name__}"
-        )
+    if not isinstance(generator, ChannelGenerator):
+        name = type(generator).__name__
+        raise ValueError(f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {name}")
     if encoder.posterior != "point":
         raise ValueError(f"IBGAN's encoder is the mean of q: make it with posterior='point', got {encoder.posterior!r}")
     if encoder.num_classes:
         raise ValueError(f"IBGAN's encoder must be unconditional, got one of {encoder.num_classes} classes")
-    if encoder.dim != G.dim:
-        raise ValueError(f"IBGAN's encoder must return the {G.dim} numbers of the Bottleneck's z, got {encoder.dim}")
+    if encoder.dim != generator.dim:
+        raise ValueError(
+            f"IBGAN's encoder must return the {generator.dim} numbers of the Bottleneck's z, got {encoder.dim}"
+        )
     if encoder.image_shape != generator.image_shape:
         raise ValueError(f"encoder takes images {encoder.image_shape}, the generator makes {generator.image_shape}")
 
@@ -148,7 +148,7 @@ class Padded(Encoder):
 
     def __init__(self, encoder: Encoder, n_zeros: int) -> None:
         super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
-        self.encoder, self.n_zeros = encoder, n_zeros
+        self.encoder, self.n_zeros, self.bounded = encoder, n_zeros, encoder.bounded
 
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""

@@ -97,9 +97,7 @@ class InfoGAN(GAN):
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return D's logits [N] and Q's numbers of all codes [N, n] from one pass."""
-        D: Any = self.D
-        logits, numbers = D.both(x)
-        return logits, numbers
+        return self.D.both(x)
 
     def bound(self, z: Tensor, numbers: Tensor) -> Tensor:
         """Return L_I of latents z [N, dim] and Q's numbers [N, n] of their images."""
@@ -180,15 +178,14 @@ def check_codes(generator: Generator, discriminator: Discriminator) -> None:
         )
     categorical = [code.size for code in codes if code.kind == "categorical"]
     expected = f"categorical={categorical}, uniform={len(codes) - len(categorical)}"
-    guessing: list[Any] = [network for network in discriminator.modules() if hasattr(network, "categorical")]
-    if not guessing:
+    if not discriminator.categorical and not discriminator.uniform:
         raise ValueError(
             f"InfoGAN's discriminator must also guess the codes: wrap it as WithCodes(discriminator, {expected}),"
             f" got {type(discriminator).__name__}"
         )
     if discriminator.pack != 1:
         raise ValueError(f"InfoGAN's discriminator guesses the codes of single images: got pack={discriminator.pack}")
-    guessed = f"categorical={list(guessing[0].categorical)}, uniform={guessing[0].uniform}"
+    guessed = f"categorical={list(discriminator.categorical)}, uniform={discriminator.uniform}"
     if guessed != expected:
         raise ValueError(
             f"InfoGAN's discriminator guesses the codes {guessed}, its generator's prior has {expected}:"

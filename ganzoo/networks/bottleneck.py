@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from ganzoo.networks.image_shape import for_images
 from ganzoo.networks.layers import check_counts, init_radford
 from ganzoo.priors import Gaussian, Normal
-from ganzoo.roles import Generator, Space
+from ganzoo.roles import ChannelGenerator, Generator, Space
 
 
-class Bottleneck(Generator):
+class Bottleneck(ChannelGenerator):
     """IB-GAN's generator: z goes through a noisy channel e(r|z), and the generator in it makes an image of r.
 
         r = μ(z) + σ(z) ε,    x = G(r),    z ~ N(0, I), ε ~ N(0, I)

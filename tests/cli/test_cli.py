@@ -164,6 +164,33 @@ def test_help_of_fit_is_readable(capsys):
     assert "Batches between two grids" in text
 
 
+@pytest.mark.parametrize(
+    ("variant", "shown"),
+    [
+        ("LSGAN", "default: {'class_path': 'ganzoo.losses.LeastSquares', 'init_args': {'a': 0.0, 'b': 1.0, 'c': 1.0}}"),
+        ("WGAN", "default: {'class_path': 'ganzoo.engine.RMSprop', 'init_args': {'lr': 5e-05,"),
+        ("WGAN", "(type: float, default: 0.01)"),
+        ("ProjectionGAN", "(type: int, default: 5)"),
+        ("ProjectionGAN", "default: {'class_path': 'ganzoo.losses.Hinge'"),
+    ],
+)
+def test_help_of_a_variant_shows_the_defaults_that_it_declares(variant, shown, capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", variant])
+    assert shown in " ".join(capsys.readouterr().out.split())
+
+
+def test_declared_defaults_are_a_layer_below_the_command_line(cli):
+    words = ["--model", "WGAN", "--model.generator", "MLPGenerator", "--model.discriminator", "MLPDiscriminator"]
+    model = parsed(cli, *words, "--model.d_optimizer.lr", "1e-3", "--model.n_critic", "2").model.init_args
+    assert model.objective.class_path == "ganzoo.losses.Wasserstein"
+    assert (model.d_optimizer.class_path, model.d_optimizer.init_args.lr) == ("ganzoo.engine.RMSprop", 1e-3)
+    assert (model.g_optimizer.init_args.lr, model.n_critic, model.clip) == (5e-5, 2, 0.01)
+    other = parsed(cli, *words, "--model.objective", "Hinge", "--model.d_optimizer", "SGD").model.init_args
+    assert (other.objective.class_path, other.d_optimizer.class_path) == ("ganzoo.losses.Hinge", "ganzoo.engine.SGD")
+    assert set(other.d_optimizer.init_args.as_dict()) == {"lr", "momentum", "schedule", "clip_norm", "accumulate"}
+
+
 # -- wrong calls
 
 

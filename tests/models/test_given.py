@@ -8,6 +8,7 @@ import ganzoo
 from ganzoo.engine.optim import Adam
 from ganzoo.hub import publish
 from ganzoo.models import CGAN, IcGAN, ImageEncoder, LatentEncoder
+from ganzoo.models.given import Part
 from ganzoo.networks import MLPEncoder
 from ganzoo.priors import Normal
 from ganzoo.roles import Encoder, Generator
@@ -211,6 +212,7 @@ def test_a_checkpoint_does_not_need_the_file_that_g_came_from(tmp_path):
             (lambda given=given: IcGAN(ToImage(num_classes=10), *given), "logits of classes must not be bounded")
             for given in (
                 (ToLatent(), MLPEncoder(SHAPE, 10, output="tanh")),
+                (ToLatent(), Part(MLPEncoder(SHAPE, 12, output="tanh"), 10)),
                 (MLPEncoder(SHAPE, 14, output="tanh"),),
             )
         ),
