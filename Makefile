@@ -14,8 +14,7 @@ $(READY): pyproject.toml constraints.txt
 ## demo: train and judge a GAN on real handwritten digits (a few minutes on two cores)
 demo: DEMO := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: $(READY)
-	$(BIN)/python -m ganzoo fit --config models/dcgan --config data/digits28 --config trainer/demo --run $(DEMO) \
-		--model.d_optimizer.lr 5e-4 --model.g_optimizer.lr 5e-4
+	$(BIN)/python -m ganzoo fit --config recipes/demo --run $(DEMO)
 	$(BIN)/python -m ganzoo test --ckpt_path $(DEMO)/checkpoints/best.ckpt
 
 ## check: formatting, lint, types
@@ -42,7 +41,7 @@ test-slow: $(READY)
 
 ## bench: speed, as ratios measured in one run
 bench: $(READY)
-	for script in step data metrics startup; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/$$script.py; done
+	for script in step data metrics startup; do OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.$$script; done
 
 clean:
 	rm -rf $(VENV) runs
