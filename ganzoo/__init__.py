@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["create", "list_models", "load", "load_game"]
+from ganzoo.config import __version__
+
+__all__ = ["__version__", "create", "list_models", "load", "load_game"]
 
 if TYPE_CHECKING:
     from ganzoo.hub import create, list_models, load, load_game
@@ -20,4 +21,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the lazy names too, so that help and tab completion show them."""
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

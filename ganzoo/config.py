@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+__version__ = "0.1.0"
 MOVED = {  # modules and classes as files of version 0.1 name them, and where they are now
     "ganzoo.divergences": "ganzoo.losses",
     "ganzoo.latents": "ganzoo.priors",
