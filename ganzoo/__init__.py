@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.config import __version__
+from ganzoo.config import __version__ as __version__
 
-__all__ = ["__version__", "create", "list_models", "load", "load_game"]
+__all__ = ["create", "list_models", "load", "load_game"]
 
 if TYPE_CHECKING:
     from ganzoo.hub import create, list_models, load, load_game
