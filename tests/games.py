@@ -5,7 +5,8 @@ from lightning.pytorch.loggers.logger import Logger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from ganzoo.game import Game, Player
+from ganzoo.engine.game import Game
+from ganzoo.engine.turns import Player
 from tests.models.hand import Record
 from tests.zoo import trainer
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganzoo.config import build
-from ganzoo.latents import Code, Coded, Normal, Uniform
+from ganzoo.priors import Code, Coded, Normal, Uniform
 
 
 def prior(**kwargs):

@@ -9,7 +9,7 @@ import pytest
 
 from ganzoo import models
 from ganzoo.catalogue import find_config
-from ganzoo.cli import VERBS
+from ganzoo.cli.front import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

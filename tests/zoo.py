@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ganzoo import models
 from ganzoo.data import Digits
-from ganzoo.latents import Coded, Normal, Prior
-from ganzoo.likelihoods import GaussianLikelihood
+from ganzoo.engine.optim import SGD, Adam, Linear, Optimizer
+from ganzoo.losses.likelihoods import GaussianLikelihood
 from ganzoo.models.gan import GAN
 from ganzoo.networks import Bottleneck, Packed, WithClassifier, WithCodes
-from ganzoo.optim import SGD, Adam, Linear, Optimizer
-from ganzoo.roles import Discriminator, Encoder, Generator, JointDiscriminator, Label
+from ganzoo.networks.labels import Label
+from ganzoo.priors import Coded, Normal, Prior
+from ganzoo.roles import Discriminator, Encoder, Generator, JointDiscriminator
 
 SHAPE = (1, 8, 8)
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
+from ganzoo.callbacks.encoders import refresh_encoders
 from ganzoo.callbacks.evaluate import Evaluate, trainer_print
-from ganzoo.callbacks.inferring import refresh_encoders
 from ganzoo.metrics.judge import KINDS, LOWER
 
 

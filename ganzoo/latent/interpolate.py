@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ganzoo.latents import Coded, Normal, Prior
+from ganzoo.priors import Coded, Normal, Prior
 
 NARROW = 1e-7  # sine of an angle below which two float32 directions are the same, or opposite
 

@@ -1,1 +1,8 @@
-"""Judging: features, distances, neighbours, references."""
+"""Judging: features, distances, neighbours, references. What turns images into features is chosen by its name here."""
+
+from ganzoo.metrics.features import Extractor, Features, Raw
+from ganzoo.metrics.inception import InceptionV3
+from ganzoo.metrics.lenet import LeNet64
+from ganzoo.metrics.stacked import StackedLeNet64
+
+__all__ = ["Extractor", "Features", "InceptionV3", "LeNet64", "Raw", "StackedLeNet64"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ganzoo.divergences import FDivergence, JensenShannon
+from ganzoo.losses.divergences import FDivergence, JensenShannon
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 

@@ -3,14 +3,13 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import averaged
+from ganzoo.engine.optim import Optimizer, RMSprop
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Optimizer, RMSprop
-from ganzoo.roles import Discriminator, Encoder, Generator, Padded, decode, seed_range
+from ganzoo.roles import ChannelGenerator, Discriminator, Encoder, Generator
 
 
 class IBGAN(GAN):
@@ -50,6 +49,9 @@ class IBGAN(GAN):
         ValueError: G has no channel, q does not fit it, or β is negative.
     """
 
+    G: ChannelGenerator
+    G_ema: ChannelGenerator
+
     def __init__(
         self,
         generator: Generator,
@@ -73,8 +75,7 @@ class IBGAN(GAN):
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = beta
-        self.E = Padded(encoder, self.G.prior.dim - encoder.dim)
-        self.E_ema = averaged(self.E)
+        self.hold(E=Padded(encoder, self.G.prior.dim - encoder.dim))
 
     def players(self) -> dict[str, Player]:
         """D moves on every batch; G with e, and q, on every ``n_critic``-th."""
@@ -94,22 +95,23 @@ class IBGAN(GAN):
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:
         """Return r̂ = μ(ẑ(x)), [N, dim of r], of images x in [-1, 1], from the averages: q, then e."""
-        G: Any = self.G_ema
-        r: Tensor = G.posterior(self.encode(x)[:, : G.dim]).mean
-        return r
+        return self.G_ema.posterior(self.encode(x)[:, : self.G_ema.dim]).mean
 
     @torch.no_grad()
     def information_bounds(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return I^L as "lower" and I^U as "upper", in nats, of ``n`` seeds from ``seed`` on, from the averages."""
-        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        zhat = self.encode(decode(self.G_ema, z))
+        z = self.trained.latents(n, seed)
+        zhat = self.encode(self.trained.decode(z))
         lower, upper = bounds(self.G_ema, z.to(zhat), zhat)
         return {"lower": lower.item(), "upper": upper.item()}
 
+    def values(self, n: int) -> dict[str, float]:
+        """Return I^L and I^U of the images of the first ``n`` seeds, in nats."""
+        return {f"information_{side}": value for side, value in self.information_bounds(n).items()}
 
-def bounds(generator: Generator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
+
+def bounds(G: ChannelGenerator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
     """Return (I^L, I^U) of latents [z, ε] and of what q reads in their images, [N, ≥ dim of z]."""
-    G: Any = generator
     z = latents[:, : G.dim]
     lower = (G.dim - (z - zhat[:, : G.dim]).square().sum(dim=1).mean()) / 2
     return lower, G.posterior(z).kl().mean()
@@ -121,16 +123,33 @@ def check_channel(generator: Generator, encoder: Encoder) -> None:
     Raises:
         ValueError: names what is missing or differs.
     """
-    G: Any = generator
-    if not hasattr(G, "posterior"):
-        raise ValueError(
-            f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {type(G).__name__}"
-        )
+    if not isinstance(generator, ChannelGenerator):
+        name = type(generator).__name__
+        raise ValueError(f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {name}")
     if encoder.posterior != "point":
         raise ValueError(f"IBGAN's encoder is the mean of q: make it with posterior='point', got {encoder.posterior!r}")
     if encoder.num_classes:
         raise ValueError(f"IBGAN's encoder must be unconditional, got one of {encoder.num_classes} classes")
-    if encoder.dim != G.dim:
-        raise ValueError(f"IBGAN's encoder must return the {G.dim} numbers of the Bottleneck's z, got {encoder.dim}")
+    if encoder.dim != generator.dim:
+        raise ValueError(
+            f"IBGAN's encoder must return the {generator.dim} numbers of the Bottleneck's z, got {encoder.dim}"
+        )
     if encoder.image_shape != generator.image_shape:
         raise ValueError(f"encoder takes images {encoder.image_shape}, the generator makes {generator.image_shape}")
+
+
+class Padded(Encoder):
+    """An encoder whose latents are followed by zeros: x -> [E(x), 0].
+
+    Args:
+        encoder: A deterministic E.
+        n_zeros: How many zeros.
+    """
+
+    def __init__(self, encoder: Encoder, n_zeros: int) -> None:
+        super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
+        self.encoder, self.n_zeros, self.bounded = encoder, n_zeros, encoder.bounded
+
+    def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""
+        return nn.functional.pad(self.encoder(x, y), (0, self.n_zeros))

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.game import Player, Terms
-from ganzoo.generative import averaged, check_encoder
+from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.turns import Player, Terms
+from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
-from ganzoo.objectives import NonSaturating, Objective
-from ganzoo.optim import Adam, Optimizer
+from ganzoo.models.generative import check_encoder
 from ganzoo.roles import Discriminator, Encoder, Generator
 
 
@@ -24,7 +24,7 @@ class LatentRegressor(GAN):
 
     All networks are in training mode when E moves: with batch norm G makes the images that D is shown, and E's
     statistics are those of generated images. ``Evaluate`` gives E's average those of real ones; so does
-    ``ganzoo.refresh``.
+    ``ganzoo.networks.batch_norm``.
 
     Donahue et al., "Adversarial Feature Learning", 2017 ("LR"). https://arxiv.org/abs/1605.09782
     Differs from the paper: the squared error, where the paper's z is uniform and its loss the cross-entropy between
@@ -52,7 +52,7 @@ class LatentRegressor(GAN):
     ) -> None:
         super().__init__(generator, discriminator, objective=objective, **kwargs)
         check_regressor(encoder, generator)
-        self.E, self.E_ema = encoder, averaged(encoder)
+        self.hold(E=encoder)
         self.e_optimizer = e_optimizer
 
     def players(self) -> dict[str, Player]:
@@ -64,10 +64,6 @@ class LatentRegressor(GAN):
         x, _ = batch
         z = self.prior(len(x))
         return {"latent": distance(z, self.E(self.G(z)))}
-
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network)."""
-        return [("g", self.G_ema, self.G), ("e", self.E_ema, self.E)]
 
 
 class JointLatentRegressor(LatentRegressor):

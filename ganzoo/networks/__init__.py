@@ -1,10 +1,9 @@
 """Networks: plain modules that know nothing of training."""
 
 from ganzoo.networks.bottleneck import Bottleneck
-from ganzoo.networks.codes import WithCodes
-from ganzoo.networks.conditional import WithClassifier
 from ganzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganzoo.networks.encoders import DCGANEncoder, MLPEncoder
+from ganzoo.networks.heads import WithClassifier, WithCodes
 from ganzoo.networks.joint import DCGANJointDiscriminator, MLPJointDiscriminator
 from ganzoo.networks.minibatch import VirtualBatchGenerator
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator

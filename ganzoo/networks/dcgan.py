@@ -6,9 +6,8 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
 from ganzoo.networks.attention import attend, map_of
-from ganzoo.networks.labels import Entry, LabelPlane, Projection, check_label
+from ganzoo.networks.labels import Entry, Label, LabelPlane, Projection, check_label
 from ganzoo.networks.layers import (
     add_spectral_norm,
     check_counts,
@@ -19,7 +18,8 @@ from ganzoo.networks.layers import (
     make_norm,
 )
 from ganzoo.networks.minibatch import Minibatch, minibatch_layers
-from ganzoo.roles import Discriminator, Generator, Label
+from ganzoo.priors import Normal, Prior
+from ganzoo.roles import Discriminator, Generator
 
 START = 4  # side of the smallest map
 GeneratorNorm = Literal["batch", "batch+spectral", "virtual", "none"]
@@ -121,6 +121,9 @@ class DCGANDiscriminator(Discriminator):
     Raises:
         ValueError: an argument is none of the allowed words or numbers.
     """
+
+    features: nn.Sequential
+    head: nn.Conv2d
 
     def __init__(
         self,

@@ -107,3 +107,36 @@ class ConditionalBatchNorm2d(Labelled):
         """Return maps [N, C, H, W] for maps x and labels y [N]."""
         gain, bias = self.gain(y)[:, :, None, None], self.bias(y)[:, :, None, None]
         return torch.addcmul(bias, gain, self.norm(x))
+
+
+class Label(nn.Module):
+    """Appends a learnt vector of the label to z; with ``num_classes=0`` it returns z as it is.
+
+    A new vector has length 1 on average, as much as one coordinate of z: ACGANs with longer ones made one image for
+    each class, because G learnt to do without z.
+
+    Args:
+        num_classes: Number of classes.
+        dim: Size of the vector.
+    """
+
+    def __init__(self, num_classes: int, dim: int = 32) -> None:
+        super().__init__()
+        self.num_classes, self.dim = num_classes, dim if num_classes else 0
+        self.table = nn.Embedding(num_classes, dim) if num_classes else None
+        if self.table is not None:
+            nn.init.normal_(self.table.weight, std=dim**-0.5)
+
+    def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """Return [N, dim of z + dim].
+
+        Raises:
+            ValueError: labels are missing, or given to an unconditional network.
+        """
+        if self.table is None:
+            if y is not None:
+                raise ValueError("this generator is unconditional: call it without labels")
+            return z
+        if y is None:
+            raise ValueError(f"this generator is conditional on {self.num_classes} classes: give labels y, [N]")
+        return torch.cat([z, self.table(y)], dim=1)

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo.roles import Generator, for_images
+from ganzoo.networks.image_shape import for_images
+from ganzoo.roles import Generator
 
 Minibatch = Literal["none", "std", "discrimination"]
 

@@ -6,11 +6,11 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
-from ganzoo.networks.labels import Entry, Projection, check_label
+from ganzoo.networks.labels import Entry, Label, Projection, check_label
 from ganzoo.networks.layers import add_spectral_norm, check_counts, check_word, has_norm, he, make_vector_norm
 from ganzoo.networks.minibatch import Minibatch, minibatch_layers
-from ganzoo.roles import Discriminator, Generator, Label
+from ganzoo.priors import Normal, Prior
+from ganzoo.roles import Discriminator, Generator
 
 GeneratorNorm = Literal["batch", "layer", "none"]
 DiscriminatorNorm = Literal["layer", "spectral", "none"]

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
-from ganzoo.networks.labels import Projection, check_label
+from ganzoo.networks.labels import Label, Projection, check_label
 from ganzoo.networks.layers import check_counts, check_word, he, ladder
-from ganzoo.roles import Discriminator, Generator, Label
+from ganzoo.priors import Normal, Prior
+from ganzoo.roles import Discriminator, Generator
 
 START = 4  # side of the smallest map
 WIDEST = 32  # side of the largest map of full width

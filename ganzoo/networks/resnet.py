@@ -6,9 +6,8 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
 from ganzoo.networks.attention import attend, map_of
-from ganzoo.networks.labels import Labelled, LabelledSequential, Projection, check_label
+from ganzoo.networks.labels import Label, Labelled, LabelledSequential, Projection, check_label
 from ganzoo.networks.layers import (
     add_spectral_norm,
     check_counts,
@@ -19,7 +18,8 @@ from ganzoo.networks.layers import (
     make_norm,
     xavier,
 )
-from ganzoo.roles import Discriminator, Generator, Label
+from ganzoo.priors import Normal, Prior
+from ganzoo.roles import Discriminator, Generator
 
 GeneratorNorm = Literal["batch", "batch+spectral", "layer", "instance", "none"]
 DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]

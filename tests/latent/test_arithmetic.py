@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganzoo.latent.arithmetic import arithmetic, around
-from ganzoo.latents import Normal
+from ganzoo.priors import Normal
 
 
 def test_means_are_added_and_subtracted():

@@ -8,14 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from ganzoo.metrics.probes import (
-    CS,
-    ica_features,
-    linear_probe,
-    max_pooled,
-    nearest_neighbour_accuracy,
-    pca_features,
-)
+from ganzoo.metrics.probes import CS, ica_features, linear_probe, max_pooled, nearest_neighbour_accuracy, pca_features
 
 
 def draw(n: int, d: int, seed: int) -> Tensor:

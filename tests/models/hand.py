@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
+from ganzoo.priors import Normal, Prior
 from ganzoo.roles import Discriminator, Generator
 
 X = [[1.0, 0.5], [-2.0, 1.0], [0.25, 0.0], [1.5, -1.5]]  # exact in any precision, of different lengths

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ganzoo import models
-from ganzoo.latents import Normal
+from ganzoo.engine.optim import SGD
 from ganzoo.networks import InstanceNoise
-from ganzoo.optim import SGD
+from ganzoo.priors import Normal
 from tests.models.hand import Record, X, Z, batch, derivative, game, mean, squared
 from tests.zoo import FromImage, ToImage, digits, make, trainer, weights
 

@@ -9,10 +9,10 @@ import yaml
 from torch import nn
 
 from ganzoo.config import build
-from ganzoo.latents import Code, Coded, Normal, Prior, Uniform
 from ganzoo.models.infogan import InfoGAN, bounds
 from ganzoo.networks import InstanceNoise, MLPDiscriminator, Packed
-from ganzoo.networks.codes import WithCodes
+from ganzoo.networks.heads import WithCodes
+from ganzoo.priors import Code, Coded, Normal, Prior, Uniform
 from ganzoo.roles import Discriminator, Generator
 from tests.models.hand import derivative, mean, squared
 from tests.zoo import SHAPE, FromImage, ToImage, digits, fast, trainer

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from ganzoo.losses.objectives import Minimax
 from ganzoo.models import NSGAN, R1GAN
-from ganzoo.objectives import Minimax
 from tests.models.hand import Line, Point, X, Z, batch, derivative, dirac, game, mean, squared
 from tests.zoo import digits, make, trainer
 

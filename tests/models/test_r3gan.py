@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from ganzoo.losses.objectives import LeastSquares
 from ganzoo.models import NSGAN, R1GAN, R3GAN
-from ganzoo.objectives import LeastSquares
 from tests.models.hand import Line, Point, X, Z, batch, derivative, dirac, game, mean, squared, total
 
 

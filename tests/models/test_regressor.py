@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.latents import Normal, Prior
 from ganzoo.models import NSGAN
 from ganzoo.models.regressor import JointLatentRegressor, LatentRegressor
 from ganzoo.networks.encoders import MLPEncoder
+from ganzoo.priors import Normal, Prior
 from ganzoo.roles import Encoder, Generator
 from tests.models.hand import Bowl, Record, Rows, Times, X, Z, batch, derivative, mean, squared
 from tests.zoo import SHAPE, FromImage, ToImage, digits, fast, trainer, weights

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
+from ganzoo.engine.optim import SGD, Adam, RMSprop
+from ganzoo.losses.objectives import Objective
 from ganzoo.models import GAN, UnrolledGAN
-from ganzoo.objectives import Objective
-from ganzoo.optim import SGD, Adam, RMSprop
 from tests.models.hand import Line, Point, derivative
 from tests.zoo import FromImage, ToImage, digits, make, trainer, weights
 

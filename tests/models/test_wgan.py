@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from ganzoo.engine.optim import SGD
 from ganzoo.models import WGAN, WGANGP
-from ganzoo.optim import SGD
 from tests.models.hand import Line, Point, X, Z, batch, derivative, dirac, game, mean, squared
 from tests.zoo import digits, make, trainer, weights
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import build
+from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -17,7 +18,6 @@ from ganzoo.networks import (
     WithClassifier,
 )
 from ganzoo.networks.labels import ConditionalBatchNorm2d, LabelPlane, Projection
-from ganzoo.penalties import with_input_gradient
 from ganzoo.roles import Discriminator
 from tests.networks.nets import (
     CONDITIONAL_D,

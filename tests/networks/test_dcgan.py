@@ -6,10 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.networks import (
-    DCGANDiscriminator,
-    DCGANGenerator,
-)
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from tests.networks.nets import small, weights_of
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ganzoo.config import build
+from ganzoo.inference import encode
 from ganzoo.networks import DCGANDiscriminator, MLPDiscriminator
 from ganzoo.networks.encoders import DCGANEncoder, MLPEncoder
-from ganzoo.roles import encode
 from tests.networks.nets import SHAPES, dead_parameters, disturb, small, weights_of
 
 ENCODERS = [MLPEncoder, DCGANEncoder]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.latents import Normal
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
+from ganzoo.priors import Normal
 from tests.networks.nets import latents, weights_of
 
 

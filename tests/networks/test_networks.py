@@ -11,14 +11,8 @@ from torch import Tensor
 
 from ganzoo import networks
 from ganzoo.config import build
-from ganzoo.latents import Normal, Uniform
-from ganzoo.networks import (
-    DCGANDiscriminator,
-    DCGANGenerator,
-    MLPGenerator,
-    ResNetDiscriminator,
-    ResNetGenerator,
-)
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPGenerator, ResNetDiscriminator, ResNetGenerator
+from ganzoo.priors import Normal, Uniform
 from tests.networks.nets import (
     DISCRIMINATORS,
     GENERATORS,

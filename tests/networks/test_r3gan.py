@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import build
-from ganzoo.latents import Normal
+from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.networks import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.layers import SIZES
 from ganzoo.networks.r3gan import _Basis, _Block, _Enlarge, _Halve
-from ganzoo.penalties import with_input_gradient
+from ganzoo.priors import Normal
 from tests.networks.nets import dead_parameters
 
 BOTH = [R3GANGenerator, R3GANDiscriminator]

@@ -6,10 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo.networks import (
-    ResNetDiscriminator,
-    ResNetGenerator,
-)
+from ganzoo.networks import ResNetDiscriminator, ResNetGenerator
 from tests.networks.nets import weights_of
 
 

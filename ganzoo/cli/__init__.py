@@ -1,0 +1,5 @@
+"""The command ``ganzoo``."""
+
+from ganzoo.cli.front import main
+
+__all__ = ["main"]

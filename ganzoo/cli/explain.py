@@ -1,0 +1,110 @@
+"""Errors of the parser in one line, with the nearest known word."""
+
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import ganzoo.callbacks
+import ganzoo.data
+import ganzoo.engine.optim
+import ganzoo.losses.likelihoods
+import ganzoo.losses.objectives
+import ganzoo.models
+import ganzoo.networks
+import ganzoo.priors
+from ganzoo.catalogue import configs, nearest
+
+NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a path but",
+         "Expected a <class 'NoneType'>")  # fmt: skip
+
+
+EXPECTED = r"Expected an? (?:<class '([^']+)'>|typing\.(.+\]))"
+
+
+PLACES = {
+    "model": ganzoo.models,
+    "generator": ganzoo.networks,
+    "discriminator": ganzoo.networks,
+    "encoder": ganzoo.networks,
+    "labeller": ganzoo.networks,
+    "data": ganzoo.data,
+    "d_optimizer": ganzoo.engine,
+    "g_optimizer": ganzoo.engine,
+    "e_optimizer": ganzoo.engine,
+    "optimizer": ganzoo.engine,
+    "likelihood": ganzoo.losses,
+    "schedule": ganzoo.engine,
+    "prior": ganzoo.priors,
+    "objective": ganzoo.losses,
+}
+
+
+def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ()) -> str:
+    """Cut a message of jsonargparse down to one line: the argument, what is wrong, and the nearest known word.
+
+    Args:
+        message: In one line or in many.
+        argv: What was typed.
+        options: The arguments that the parser knows.
+    """
+    lines = [line.strip(" -\t") for line in message.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(NOISE)]
+    cause = " ".join(lines[:2]) if lines and lines[0].endswith(":") else (lines or message.splitlines())[0]
+    if found := re.match(r"the following arguments are required: (.*)", cause):
+        return missing(found[1])
+    if found := re.search(r"(?:Option|accept option|unrecognized arguments:) ['\"]?-*([\w./]+)", cause):
+        return unknown(found[1], argv, set(options))
+    keys = re.findall(r"Parser key ['\"]([\w.]+)", message)
+    where = f"{flag(keys[-1], argv)}: " if keys else ""
+    if found := re.search(r"(?:import path string: |has no attribute ')([\w.]+)", cause):
+        return f"{where}no class {found[1]!r}{nearest(found[1], class_names())}"
+    if keys and cause.startswith("Expected a"):
+        kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
+        given = re.findall(r"(?:Got|Given) value: (.*)", message)
+        return f"{where}expected {' or '.join(kinds)}, got {' '.join(given[:1])!r}"
+    return where + cause
+
+
+def missing(names: str) -> str:
+    """Say which arguments are missing, and where to get them."""
+    if names.rsplit(".", 1)[-1] == "model":
+        return "no model: add --config models/NAME or --model NAME, or --ckpt_path FILE; `ganzoo list` shows all"
+    if names.rsplit(".", 1)[-1] == "generator":
+        return (
+            "missing generator: start from --config models/NAME; for a game over a trained one add --generator PATH,"
+            " a checkpoint or a folder written by `ganzoo export`"
+        )
+    return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
+
+
+def unknown(word: str, argv: Sequence[str], options: set[str]) -> str:
+    """Say that there is no such argument, and which one is nearest."""
+    if word in configs() or "/" in word:
+        return f"no argument {word!r}: did you mean '--config {word}'?"
+    full = flag(word, argv)
+    place, _, name = full.lstrip("-").rpartition(".")
+    package = PLACES.get(place.rsplit(".", 1)[-1])
+    if package is None:
+        known = options | {f"--{place}.{name}" for place in ("model", "data") for name in parameters(PLACES[place])}
+        known = known if full.startswith("-") else {option.lstrip("-") for option in known}
+        return f"no argument {full!r}{nearest(full, known) or nearest(name, parameters(*PLACES.values()))}"
+    known = {f"--{place}.{parameter}" for parameter in parameters(package)}
+    return f"no argument {full!r}" + (" in the class that was chosen" if full in known else nearest(full, known))
+
+
+def flag(word: str, argv: Sequence[str]) -> str:
+    """Return the argument as it was typed, if it was typed."""
+    typed = (given.split("=", 1)[0] for given in argv if given.startswith("--"))
+    return next((name for name in typed if name.lstrip("-") == word or name.endswith(f".{word}")), word)
+
+
+def class_names() -> set[str]:
+    """Return the names of all classes that a configuration can name."""
+    return {name for package in PLACES.values() for name, value in vars(package).items() if isinstance(value, type)}
+
+
+def parameters(*packages: Any) -> set[str]:
+    """Return the names of the arguments of all classes of some packages."""
+    found = [value for package in packages for value in vars(package).values() if isinstance(value, type)]
+    return {name for cls in found if cls.__module__.startswith("ganzoo") for name in inspect.signature(cls).parameters}

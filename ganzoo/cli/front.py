@@ -1,0 +1,148 @@
+"""The command ``ganzoo``: a front that answers help, lists and typos without importing torch."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from ganzoo import __version__
+from ganzoo.catalogue import classes, configs, find_config, nearest
+from ganzoo.cli import verbs
+from ganzoo.cli.parser import Parser
+
+HELP = """ganzoo: train, judge and use generative adversarial networks
+
+usage: ganzoo VERB [options]
+
+with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see `ganzoo fit --help`)
+  fit           train a game:            ganzoo fit --config models/dcgan --config data/mnist
+  test          judge a checkpoint:      ganzoo test --ckpt_path runs/dcgan-mnist/checkpoints/best.ckpt
+  validate      the same, fewer samples
+  predict       write many samples:      ganzoo predict --ckpt_path CKPT --samples.n 10000 --samples.out DIR
+
+without a trainer
+  generate      images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
+  encode        latents of pictures:     ganzoo encode MODEL a.png b.png --out DIR
+  interpolate   from latent to latent:   ganzoo interpolate MODEL --seeds 0,5,9 --steps 16 --out DIR
+  traverse      along codes, directions: ganzoo traverse MODEL --directions jacobian --seeds 0-7 --out DIR
+  arithmetic    sums of latents:         ganzoo arithmetic MODEL --plus 1,2,3 --minus 4,5,6 --plus 7,8,9
+  edit          along an attribute:      ganzoo edit MODEL --positive 1,2,3 --negative 4,5,6 --strength=-3:3:7
+  neighbours    nearest training images: ganzoo neighbours MODEL --data data/mnist --seeds 0-31 --out DIR
+  export        checkpoint to a folder:  ganzoo export CKPT --out DIR
+  list          variants, configurations, networks, data sets
+  fetch         download a data set:     ganzoo fetch MNIST
+
+A model is a folder written by export, or a checkpoint. A latent is a seed, a row of an npz (--latents), or a picture
+(--images, of a model with an encoder). The command line wins over --config files, later files over earlier ones, and
+all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
+Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; all of it: GANZOO_TRACEBACK=1."""
+
+TRAINED = ("fit", "validate", "test", "predict")
+UNTRAINED = (
+    "generate",
+    "encode",
+    "interpolate",
+    "traverse",
+    "arithmetic",
+    "edit",
+    "neighbours",
+    "export",
+    "list",
+    "fetch",
+)
+VERBS = (*TRAINED, *UNTRAINED)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if argv[0] == "--version":
+        print(f"ganzoo {__version__}")
+        return 0
+    verb, rest = argv[0], argv[1:]
+    if verb not in VERBS:
+        return fail(f"no verb {verb!r}{nearest(verb, VERBS)} (see `ganzoo --help`)")
+    try:
+        if verb in TRAINED:
+            return trained(verb, rest)
+        run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)
+        return run(rest)
+    except KeyboardInterrupt:
+        print("ganzoo: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, ArithmeticError, OSError, ImportError) as error:
+        if os.environ.get("GANZOO_TRACEBACK"):
+            raise
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        return fail(f"{error}: free some space, or choose another folder, and resume" if full else str(error))
+
+
+def fail(message: str) -> int:
+    """Print one line and return the exit status of a wrong call."""
+    if message.startswith("Caught ") and "Original Traceback" in message:  # of a worker process
+        message = message.strip().splitlines()[-1].split(": ", 1)[-1]
+    print(f"ganzoo: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def trained(verb: str, rest: list[str]) -> int:
+    """Run a verb of LightningCLI; typos in names are answered first, without torch."""
+    check_names(rest)
+    from ganzoo.cli.train import run
+
+    run([verb, *rest])
+    return 0
+
+
+def check_names(argv: list[str]) -> None:
+    """Refuse an unknown ``--model``, ``--data`` or ``--config``.
+
+    Raises:
+        ValueError: with the nearest name.
+    """
+    for option, value in options(argv):
+        if option in ("--model", "--data") and "." not in value and not value.lstrip().startswith("{"):
+            package = {"--model": "models", "--data": "data"}[option]
+            known = classes(package)
+            if value not in known:
+                raise ValueError(
+                    f"no {option[2:]} {value!r}{nearest(value, known)} (`ganzoo list {package}` shows all)"
+                )
+        if option in ("--config", "-c"):
+            find_config(value)
+
+
+def options(argv: list[str]) -> list[tuple[str, str]]:
+    """Return the options that have a value: ``--name value`` and ``--name=value``."""
+    found = []
+    for i, word in enumerate(argv):
+        if word.startswith("-") and "=" in word:
+            name, value = word.split("=", 1)
+            found.append((name, value))
+        elif word.startswith("-") and i + 1 < len(argv) and not argv[i + 1].startswith("--"):
+            found.append((word, argv[i + 1]))
+    return found
+
+
+def list_(rest: list[str]) -> int:
+    """Print what there is."""
+    parser = Parser(prog="ganzoo list", description="Show variants, networks, data sets and configurations.")
+    parser.add_argument("what", nargs="?", choices=("models", "networks", "data", "configs"), help="only this")
+    what = parser.parse_args(rest).what
+    for package in ("models", "networks", "data"):
+        if what in (None, package):
+            print(f"{package}:")
+            for name, sentence in classes(package).items():
+                print(f"  {name:22} {sentence}")
+    if what in (None, "configs"):
+        print("configs (for --config):")
+        for name in configs():
+            print(f"  {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

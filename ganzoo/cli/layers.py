@@ -1,0 +1,110 @@
+"""The layers of a run's configuration, each winning over the one before."""
+
+import itertools
+import json
+from pathlib import Path
+
+from ganzoo.catalogue import config_folder, find_config
+from ganzoo.checkpoints import read_checkpoint
+
+RUNS = Path("runs")
+
+
+def layered(argv: list[str]) -> list[str]:
+    """Return the arguments of a verb with all layers of configuration as ``--config``, lowest first.
+
+    Raises:
+        ValueError: a configuration or checkpoint does not exist or cannot be read.
+    """
+    verb, rest = argv[0], with_config_paths(argv[1:])
+    if {"-h", "--help"} & set(rest) or any(word.endswith(".help") for word in rest):
+        return [verb, *rest]
+    rest, checkpoint = with_checkpoint_path(rest)
+    layers = ["--config", str(config_folder() / "defaults.yaml")]
+    if checkpoint is not None:
+        layers += ["--config", checkpoint_layer(checkpoint, verb)]
+    given, words = split_configs(rest)
+    return [verb, *layers, *given, *words]
+
+
+def split_configs(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Return the ``--config`` options and all others: an option wins over a file wherever it stands."""
+    given: list[str] = []
+    words: list[str] = []
+    following = iter(argv)
+    for word in following:
+        if word in ("--config", "-c"):
+            given += [word, *itertools.islice(following, 1)]
+        else:
+            (given if word.startswith("--config=") else words).append(word)
+    return given, words
+
+
+def with_config_paths(argv: list[str]) -> list[str]:
+    """Replace short names of configurations by their paths."""
+    argv = list(argv)
+    for i, word in enumerate(argv):
+        if word in ("--config", "-c") and i + 1 < len(argv):
+            argv[i + 1] = find_config(argv[i + 1])
+        elif word.startswith("--config="):
+            argv[i] = f"--config={find_config(word.split('=', 1)[1])}"
+    return argv
+
+
+def with_checkpoint_path(argv: list[str]) -> tuple[list[str], Path | None]:
+    """Replace ``last`` and ``best`` by the file in the run's folder; return the file too.
+
+    Raises:
+        ValueError: no such file; the message lists what there is.
+    """
+    given = option(argv, "--ckpt_path")
+    if given is None or given == "null":
+        return argv, None
+    if given in ("last", "best"):
+        run = option(argv, "--run")
+        if run is None:
+            found = sorted(str(p.parent.parent) for p in RUNS.glob(f"*/checkpoints/{given}.ckpt"))
+            raise ValueError(f"--ckpt_path {given} needs --run DIR; runs here: {', '.join(found) or 'none'}")
+        path = Path(run) / "checkpoints" / f"{given}.ckpt"
+    else:
+        path = Path(given)
+    if not path.is_file():
+        there = sorted(str(p) for p in path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
+        raise ValueError(f"no checkpoint at {path}; in that folder: {', '.join(there) or 'none'}")
+    found = list(argv)
+    for i, word in enumerate(argv):
+        if word.startswith("--ckpt_path="):
+            found[i] = f"--ckpt_path={path}"
+        elif i and argv[i - 1] == "--ckpt_path":
+            found[i] = str(path)
+    return found, path
+
+
+def option(argv: list[str], name: str) -> str | None:
+    """Return the last value given to an option."""
+    value = None
+    for i, word in enumerate(argv):
+        if word == name and i + 1 < len(argv):
+            value = argv[i + 1]
+        elif word.startswith(f"{name}="):
+            value = word.split("=", 1)[1]
+    return value
+
+
+def checkpoint_layer(path: Path, verb: str) -> str:
+    """Return what a checkpoint knows, as a value of ``--config``.
+
+    ``fit`` goes on with the whole configuration of the run, the other verbs take model and data.
+
+    Raises:
+        ValueError: the file is damaged, or was made from networks that have no configuration.
+    """
+    ours = read_checkpoint(path)["ganzoo"]
+    config = path.parent.parent / "config.yaml"
+    if verb == "fit" and config.is_file():
+        return str(config)
+    layer = {key: ours[key] for key in ("model", "data") if ours.get(key)}
+    for key, value in layer.items():
+        if "reason" in value:
+            raise ValueError(f"{path} does not know its {key}: {value['reason']}")
+    return json.dumps(layer)

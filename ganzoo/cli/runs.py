@@ -1,0 +1,88 @@
+"""Where a run lives, and the layers of its configuration."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganzoo.cli.layers import RUNS
+from ganzoo.files import write_atomically
+
+
+def run_folder(config: Any, verb: str) -> Path:
+    """Return the run's folder: ``--run``, else that of the checkpoint, else the next free ``runs/MODEL-DATA``.
+
+    Raises:
+        ValueError: a new run was sent to a folder that holds another one.
+    """
+    if "GANZOO_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return Path(os.environ["GANZOO_RUN"])  # started by rank 0, which has decided
+    checkpoint = config.get("ckpt_path")
+    if config.run is not None and (verb != "fit" or checkpoint or not holds_run(Path(config.run))):
+        run = Path(config.run)
+    elif config.run is not None:
+        there = (Path(config.run) / "checkpoints" / "last.ckpt").is_file()
+        resume = "add --ckpt_path last to resume it, or " if there else ""
+        raise ValueError(f"{config.run} holds a run: {resume}choose another --run")
+    elif checkpoint:
+        parent = Path(checkpoint).resolve().parent
+        run = parent.parent if parent.name == "checkpoints" else parent
+    else:
+        run = free_folder(RUNS / f"{short_name(config.model)}-{short_name(config.data)}")
+    os.environ["GANZOO_RUN"] = str(run)
+    return run
+
+
+def free_folder(base: Path) -> Path:
+    """Return ``base``, or ``base-2``, ``base-3``, ... where ``base`` holds a run."""
+    run, k = base, 1
+    while holds_run(run):
+        k += 1
+        run = base.with_name(f"{base.name}-{k}")
+    return run
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was started in a folder."""
+    return (folder / "checkpoints").is_dir() or (folder / "config.yaml").is_file()
+
+
+def short_name(config: Any) -> str:
+    """Return the lower-case class name of a configuration."""
+    return re.sub(r"[^a-z0-9]", "", config.class_path.rsplit(".", 1)[-1].lower())
+
+
+def place_loggers(trainer: Any, run: Path) -> None:
+    """Let all loggers write into the run's folder."""
+    loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
+    for logger in loggers:
+        if logger and not isinstance(logger, bool) and "save_dir" in logger.init_args:
+            logger.init_args.save_dir = str(run)
+            if logger.class_path.endswith("WandbLogger"):
+                logger.init_args.name = logger.init_args.name or run.name
+                logger.init_args.id = logger.init_args.id or wandb_id(run)
+
+
+def wandb_id(run: Path) -> str:
+    """Return the run's id on Weights & Biases, so that a resumed run goes on in the same one."""
+    path = run / "wandb-id"
+    if not path.is_file():
+        write_atomically(path, lambda temporary: temporary.write_text(secrets.token_hex(4)))
+    return path.read_text()
+
+
+def n_ranks(trainer: Any) -> int:
+    """Return how many processes the trainer's configuration asks for."""
+    devices, nodes = trainer.devices, int(trainer.num_nodes or 1)
+    if isinstance(devices, str) and devices.lstrip("-").isdigit():
+        devices = int(devices)
+    if isinstance(devices, list):
+        local = len(devices)
+    elif isinstance(devices, int) and devices > 0:
+        local = devices
+    else:
+        local = torch.cuda.device_count() if trainer.accelerator in ("auto", "gpu", "cuda") else 1
+    return max(local, 1) * nodes

@@ -1,0 +1,225 @@
+"""The verbs with a trainer: LightningCLI on layers of configuration.
+
+Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpoint named by ``--ckpt_path`` (for
+``fit`` the whole ``config.yaml`` of its run), the ``--config`` files in order, the command line.
+"""
+
+import errno
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
+
+from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks.condition import condition_of
+from ganzoo.cli.explain import explain, missing
+from ganzoo.cli.layers import layered, option
+from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
+from ganzoo.data import ImageData
+from ganzoo.engine.game import Game
+from ganzoo.files import write_atomically
+from ganzoo.hub import load
+from ganzoo.roles import Classes, Images
+
+
+class WrongCall(Exception):
+    """A command line that was not understood; the message is the parser's, in many lines."""
+
+
+class Arguments(LightningArgumentParser):
+    """A parser that takes no abbreviations, and whose errors can be explained."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Hand the message to ``explain``."""
+        raise WrongCall(message)
+
+
+class RunConfig(SaveConfigCallback):
+    """Keeps the whole configuration in the run's folder, and shows it to the loggers."""
+
+    def __init__(self, parser: Any, config: Any, **kwargs: Any) -> None:
+        super().__init__(parser, config, overwrite=True, save_to_log_dir=False, **kwargs)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write ``config.yaml`` once training starts; it says how to train, not where, so that it starts a new run."""
+        if stage != "fit":
+            return
+        config = self.config.clone()
+        config.run = config.ckpt_path = config.trainer.default_root_dir = None
+        config.pop("weights_only", None)
+        text = self.parser.dump(config, skip_none=False)
+        write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
+        plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_hyperparams(plain)
+                logger.experiment.define_metric("*", step_metric="images")
+
+
+class ZooCLI(LightningCLI):
+    """LightningCLI for games: run folders, layers of configuration, the strategy of games."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the callbacks that every run has, the run's folder, and the links between data and networks."""
+        parser.add_lightning_class_args(Evaluate, "evaluate")
+        parser.add_lightning_class_args(SampleGrid, "grid")
+        parser.add_lightning_class_args(Watch, "watch")
+        parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        parser.add_lightning_class_args(SampleWriter, "samples")
+        parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/MODEL-DATA).")
+        parser.add_argument(
+            "--generator",
+            type=str | None,
+            default=None,
+            help="The trained G of a game that is played over one: a checkpoint, or a folder written by export.",
+        )
+        parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
+        for network in ("generator", "discriminator", "encoder", "labeller"):
+            target = f"model.init_args.{network}.init_args.image_shape"
+            parser.link_arguments("data.image_shape", target, apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Put the layers in order and parse."""
+        try:
+            words = layered(list(args))
+            self.config = parser.parse_args([*words, *given_generator(words)])
+        except WrongCall as error:
+            options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
+            raise ValueError(explain(str(error), list(args), options)) from None
+
+    def instantiate_classes(self) -> None:
+        """Make the objects; a wrong value is one line, not what the parser makes of it."""
+        assert self.subcommand is not None
+        config = self.config[self.subcommand]
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise ValueError(explain(str(error))) from error
+        if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
+            take_weights(self.model, config.generator)
+
+    def _add_instantiators(self) -> None:
+        """Nothing: they serve Lightning's ``load_from_checkpoint``; ours is ``ganzoo.load``."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: the checkpoint is a layer below the command line, not above it."""
+
+    def before_instantiate_classes(self) -> None:
+        """Decide on the run's folder, the strategy and the threads."""
+        assert self.subcommand is not None
+        config = self.config[self.subcommand]
+        if config.model is None:
+            raise ValueError(missing("model"))
+        run = run_folder(config, self.subcommand)
+        config.trainer.default_root_dir = str(run)
+        place_loggers(config.trainer, run)
+        if not config.trainer.callbacks:
+            config.trainer.callbacks = []
+        ranks = n_ranks(config.trainer)
+        if ranks > 1 and config.trainer.strategy == "auto":
+            config.trainer.strategy = "game"
+        if ranks > 1 and config.trainer.accelerator in ("cpu", "auto") and not torch.cuda.is_available():
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks))
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the progress bar and, where asked for, compilation."""
+        assert self.subcommand is not None
+        trainer = super().instantiate_trainer(**kwargs)
+        mode = self.config[self.subcommand].compile
+        if mode:
+            trainer.callbacks.insert(0, Compile(mode))  # type: ignore[attr-defined]
+        return trainer
+
+    def after_fit(self) -> None:
+        """Say what was made and what can be done with it."""
+        trainer = self.trainer
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        run = Path(trainer.default_root_dir)
+        kept = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))  # type: ignore[attr-defined]
+        best = "last" if kept.best is None else "best"
+        at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
+        checkpoint = run / "checkpoints" / f"{best}.ckpt"
+        labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
+        print(f"""
+trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
+  ganzoo test --ckpt_path {checkpoint}
+  ganzoo generate {checkpoint} --seeds 0-63{labels} --out samples
+  ganzoo export {checkpoint} --out published/{run.name}""")
+
+
+def given_generator(words: list[str]) -> list[str]:
+    """Return how the generator of ``--generator PATH`` was made, as an argument."""
+    source = option(words, "--generator")
+    return [f"--model.generator={json.dumps(load(source).generator.config())}"] if source else []
+
+
+def take_weights(game: LightningModule, source: str) -> None:
+    """Give the generator of a game the weights of a trained one.
+
+    Raises:
+        ValueError: the game has no such generator, or one for other images.
+    """
+    G, mine = load(source).generator, getattr(game, "G", None)
+    if not isinstance(mine, type(G)):
+        raise ValueError(f"--generator {source}: {type(game).__name__} has no generator of this kind")
+    if mine.image_shape != G.image_shape:
+        raise ValueError(f"{source} makes images {G.image_shape}, the data has {mine.image_shape}")
+    mine.load_state_dict(G.state_dict())
+
+
+def quiet() -> None:
+    """Keep Lightning's advertisements, and advice that games decide otherwise on purpose, off the screen."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+    for message in (
+        ".*LeafSpec.*",
+        ".*smaller than the logging interval.*",
+        ".*does not have many workers.*",
+        ".*[Ee]xperiment logs directory.*",
+        ".*Checkpoint directory .* exists.*",
+        ".*predict returned None.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def run(argv: list[str]) -> None:
+    """Run a verb with its arguments.
+
+    Raises:
+        ValueError: the arguments are wrong, or do not fit the checkpoint.
+    """
+    quiet()
+    try:
+        ZooCLI(
+            Game,
+            ImageData,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=RunConfig,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
+            parser_class=Arguments,
+            args=argv,
+        )
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = os.environ.get("GANZOO_RUN")
+        raise
+    except RuntimeError as error:
+        if not str(error).startswith("Error(s) in loading state_dict"):
+            raise
+        first = str(error).splitlines()[1].strip()
+        raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error

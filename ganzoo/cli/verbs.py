@@ -1,0 +1,234 @@
+"""The verbs without a trainer; their help, too, comes without torch."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ganzoo.catalogue import find_config, nearest
+from ganzoo.cli.parser import Parser, parse_labels, parse_seeds
+
+
+def encode(rest: list[str]) -> int:
+    """Write the latents of pictures."""
+    parser = Parser(
+        prog="ganzoo encode",
+        description="Write the latents of pictures, latents.npz for --latents of other verbs, and what they decode to.",
+    )
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint, with an encoder")
+    parser.add_argument("images", nargs="+", metavar="FILE", help="pictures")
+    parser.add_argument(
+        "--labels", help="class of all, or of each picture: kept, so that FILE.npz:CLASS means those of a class"
+    )
+    parser.add_argument("--out", default="latents", help="folder (default: latents)")
+    given = parser.parse_args(rest)
+    labels = parse_labels(given.labels)
+    from ganzoo.hub import load
+    from ganzoo.latent import inputs, verbs
+
+    model = load(given.model)
+    print(verbs.encode(model, inputs.read_images(given.images, model.generator.image_shape), given.out, labels))
+    return 0
+
+
+def interpolate(rest: list[str]) -> int:
+    """Write the way through latents."""
+    parser = start("interpolate", "Walk from latent to latent: a GIF, a strip, an npz.", seeds="0-3")
+    parser.add_argument("--steps", type=int, default=16, help="steps from one latent to the next (default: 16)")
+    parser.add_argument("--loop", action="store_true", help="return to the first")
+    parser.add_argument("--fps", type=int, default=16, help="frames per second (default: 16)")
+    given = parser.parse_args(rest)
+    from ganzoo.latent import verbs
+
+    model, z, labels = started(given)
+    print(verbs.interpolate(model, z, given.out, given.steps, given.loop, given.fps, labels))
+    return 0
+
+
+def traverse(rest: list[str]) -> int:
+    """Write walks along codes, dimensions or directions."""
+    parser = start("traverse", "Walk along codes, dimensions of z, or directions.", seeds="0-7")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--code", help="one code of the prior, such as c1 (default: all; without codes: jacobian)")
+    what.add_argument("--dims", help="dimensions of z, such as 0,1,2")
+    what.add_argument("--directions", choices=("jacobian", "pca"), help="along which images change most")
+    parser.add_argument("--steps", type=int, default=8, help="values of a walk (default: 8)")
+    given = parser.parse_args(rest)
+    from ganzoo.latent import inputs, verbs
+
+    model, z, labels = started(given)
+    dims = inputs.read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
+    print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
+    return 0
+
+
+def arithmetic(rest: list[str]) -> int:
+    """Write sums and differences of latents."""
+    parser = Parser(prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds or FILE.")
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    parser.add_argument(
+        "--plus", action="append", required=True, help="seeds such as 1,2,3, FILE.npz or FILE.npz:CLASS"
+    )
+    parser.add_argument("--minus", action="append", default=[], help="the same, subtracted")
+    parser.add_argument("--labels", help="the class to show (conditional models)")
+    parser.add_argument("--out", default="arithmetic", help="folder (default: arithmetic)")
+    given = parser.parse_args(rest)
+    refuse_overwriting(given.out, *given.plus, *given.minus)
+    from ganzoo.hub import load
+    from ganzoo.latent import inputs, verbs
+
+    model, labels = load(given.model), parse_labels(given.labels)
+    model.generator.condition.check(labels, 1)
+    plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
+    print(verbs.add(model, plus, minus, given.out, labels))
+    return 0
+
+
+def edit(rest: list[str]) -> int:
+    """Write latents moved along the direction of an attribute."""
+    parser = start("edit", "Move latents along a direction.", seeds="0-7")
+    parser.add_argument("--direction", help="FILE.npz that holds one, or FILE.npz:2 for number 2")
+    parser.add_argument("--positive", help="latents with the attribute: FILE.npz, FILE.npz:CLASS or seeds")
+    parser.add_argument("--negative", help="latents without it")
+    parser.add_argument(
+        "--digit",
+        type=int,
+        help="0 to 9: print how its probability changes (of G's first label); alone: move towards it",
+    )
+    parser.add_argument("--strength", default="-3:3:7", help="such as --strength=-3:3:7 (default) or --strength=-1,0,1")
+    given = parser.parse_args(rest)
+    ways = (given.direction, given.positive and given.negative, given.digit is not None)
+    if bool(given.positive) != bool(given.negative) or bool(given.direction and given.positive) or not any(ways):
+        raise ValueError("give --direction FILE, or both --positive and --negative, or --digit")
+    from ganzoo.latent import digits, inputs, verbs
+    from ganzoo.latent.arithmetic import arithmetic as mean_difference
+
+    refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
+    strengths = inputs.read_strengths(given.strength)
+    model, z, labels = started(given)
+    if given.direction:
+        q = inputs.of_direction(given.direction)
+    elif given.positive:
+        q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
+    else:
+        q = digits.class_direction(model, given.digit, labels and labels[:1])
+    print(verbs.edit(model, z, q, strengths, given.out, labels))
+    if given.digit is not None:
+        print(digits.score_class(model, q, strengths, given.digit, labels and labels[:1]))
+    return 0
+
+
+def neighbours(rest: list[str]) -> int:
+    """Write samples beside the training images nearest to them."""
+    parser = start("neighbours", "Has G copied? Samples, and beside them the nearest.", seeds="0-31")
+    parser.add_argument("--data", required=True, help="configuration of the training images, such as data/mnist")
+    given = parser.parse_args(rest)
+    import yaml
+
+    import ganzoo.data  # noqa: F401
+    from ganzoo.config import build
+    from ganzoo.latent import verbs
+
+    model, z, labels = started(given)
+    config = yaml.safe_load(Path(find_config(given.data)).read_text())
+    if "data" not in config:
+        raise ValueError(f"{given.data} names no data: use one such as data/mnist (`ganzoo list configs` shows all)")
+    data: Any = build(config["data"])
+    print(verbs.neighbours(model, z, data.arrays("train")[0], given.out, labels))
+    return 0
+
+
+def start(verb: str, description: str, seeds: str) -> Parser:
+    """Return a parser of what says where latents come from, by default from ``seeds``, and where pictures go."""
+    parser = Parser(prog=f"ganzoo {verb}", description=description)
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--seeds", default=seeds, help=f"such as 0,5,9 or 0-7 (default: {seeds})")
+    source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
+    source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
+    parser.add_argument(
+        "--labels", help="one class, or a comma-separated list (conditional models; default: those of FILE)"
+    )
+    parser.add_argument("--out", default=verb, help=f"folder (default: {verb})")
+    return parser
+
+
+def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
+    """Return the model, the latents and the labels that the command names."""
+    labels = parse_labels(given.labels)
+    refuse_overwriting(given.out, given.latents or "")
+    from ganzoo.hub import load
+    from ganzoo.latent import inputs
+
+    model = load(given.model)
+    if given.images:
+        z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
+        return model, z, labels
+    z, classes = inputs.labelled(model, given.latents or given.seeds)
+    model.generator.condition.check(labels or classes, len(z))
+    return model, z, labels or classes
+
+
+def refuse_overwriting(out: str, *terms: str) -> None:
+    """Check that the latents to be written are none of those that are read.
+
+    Raises:
+        ValueError: names the file.
+    """
+    for term in terms:
+        file = Path(f"{term.partition('.npz')[0]}.npz")
+        if ".npz" in term and file.resolve() == (Path(out) / "latents.npz").resolve():
+            raise ValueError(f"{file} would be overwritten: choose another --out than {out}")
+
+
+def generate(rest: list[str]) -> int:
+    """Write the images of seeds."""
+    parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
+    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    parser.add_argument("--seeds", help="a seed, or first-last (default: 0-63; of a translator one for each image)")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument(
+        "--labels", help="one class for all, or a comma-separated list of one per seed (conditional models)"
+    )
+    told.add_argument("--images", nargs="+", metavar="FILE", help="pictures to translate (models that translate)")
+    parser.add_argument("--out", default="samples", help="folder (default: samples)")
+    parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
+    given = parser.parse_args(rest)
+    last = len(given.images) - 1 if given.images else 63
+    seeds = parse_seeds(given.seeds or f"0-{last}")
+    condition: Any = parse_labels(given.labels)
+    from ganzoo.hub import load
+    from ganzoo.latent.generate import write_samples
+    from ganzoo.latent.inputs import sources
+
+    model = load(given.model)
+    if given.images:
+        condition = sources(model, given.images)
+    print(write_samples(model, seeds, given.out, given.format, condition))
+    return 0
+
+
+def export(rest: list[str]) -> int:
+    """Turn a checkpoint into a folder."""
+    parser = Parser(prog="ganzoo export", description="Turn a training checkpoint into a folder that loads safely.")
+    parser.add_argument("checkpoint", help="a .ckpt written by `ganzoo fit`")
+    parser.add_argument("--out", required=True, help="folder to write")
+    given = parser.parse_args(rest)
+    from ganzoo.hub.writing import export_checkpoint
+
+    print(export_checkpoint(given.checkpoint, given.out))
+    return 0
+
+
+def fetch(rest: list[str]) -> int:
+    """Download a data set."""
+    parser = Parser(prog="ganzoo fetch", description="Download a data set and verify its checksum.")
+    parser.add_argument("name", help="MNIST, FashionMNIST, KMNIST, CIFAR10 or CIFAR100")
+    parser.add_argument("--root", help="folder (default: $GANZOO_DATA or ~/.cache/ganzoo)")
+    given = parser.parse_args(rest)
+    known = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100")
+    if given.name not in known:
+        raise ValueError(f"no data set {given.name!r} to fetch{nearest(given.name, known)}")
+    from ganzoo.data import fetch
+
+    print(fetch(given.name, given.root))
+    return 0

@@ -1,0 +1,250 @@
+"""Training as a game: players own networks and take turns minimising their own losses."""
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import lightning as L
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from torch import Tensor, nn
+
+from ganzoo.config import Configurable, path_of
+from ganzoo.engine.loop import AtomicCheckpoints, CountBatches
+from ganzoo.engine.optim import Step
+from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
+from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of
+
+
+class Game(Configurable, L.LightningModule):
+    """A LightningModule whose players take turns on each batch.
+
+    While a player moves, all other players' parameters are frozen, so a loss is written as in the paper, without
+    ``detach``: in ``D(G(z))`` only the mover's parameters get gradients.
+
+    The unit of time is the batch: ``max_steps``, intervals, schedules and the axis of every logger count calls of
+    ``training_step``, whatever the number of players. All randomness of a batch is a function of (seed, rank,
+    batch), so that ranks never share noise and a resumed run repeats the uninterrupted one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.seed = 0
+        self.images_seen = 0
+        self.batches_done = 0  # of the checkpoint that was loaded
+        self.shown: dict[str, float] = {}  # mean of every term over the last window, for bars and loggers
+        self._window: list[tuple[int, Terms]] = []
+        self._turns: list[Turn] = []
+        self._moving: Turn | None = None
+
+    @abstractmethod
+    def players(self) -> dict[str, Player]:
+        """Return the players in the order they move."""
+
+    @abstractmethod
+    def sample(self, n: int, seed: int = 0, condition: Sequence[int] | Tensor | int | None = None) -> Tensor:
+        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1]."""
+
+    @property
+    def published(self) -> dict[str, nn.Module]:
+        """The networks that are used after training, by name; "generator" is what makes images."""
+        return {}
+
+    def after_turn(self, player: str) -> None:
+        """Called after ``player`` has moved; e.g. to project its weights."""
+
+    def due(self, every: int) -> bool:
+        """Whether something that happens every ``every`` batches happens on this one."""
+        return (self.global_step + 1) % every == 0
+
+    # -- what a loss may ask for
+
+    def rank_means(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Average tensors over the ranks, differentiably: for a loss that is no mean over images."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return list(values)
+        return [RankMean.apply(value) for value in values]
+
+    def rehearse(self, player: str) -> Step:
+        """Return differentiable steps of a player's optimizer from its present state, which they do not change."""
+        for turn in self._turns:
+            if turn.name == player:
+                return turn.player.optimizer.rehearse(turn.optimizer.optimizer)
+        how = self.players()[player]
+        return how.optimizer.rehearse(how.optimizer(parameters_of(how.networks)))
+
+    # -- the loop
+
+    def setup(self, stage: str) -> None:
+        """Refuse a strategy that cannot train a game; make time count in batches and checkpoints atomic."""
+        if stage == "fit":
+            check_strategy(self.trainer.strategy)
+            self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+            CountBatches.install(self.trainer)
+            for message in ("Found .* module.* in eval mode", ".*LeafSpec.*", ".*validation_step. but have no"):
+                warnings.filterwarnings("ignore", message=message)  # the average is in eval mode; judging is optional
+        AtomicCheckpoints.install(self.trainer)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Build each player's optimizer over the parameters that it moves."""
+        return [p.optimizer(parameters_of(p.networks)) for p in self.players().values()]
+
+    def on_train_start(self) -> None:
+        """Look up who moves what, once: the hot path only walks lists."""
+        optimizers = self.optimizers()
+        players = self.players()
+        owned = {name: parameters_of(player.networks) for name, player in players.items()}
+        everything = {id(p): p for parameters in owned.values() for p in parameters}
+        self._turns = []
+        for (name, player), optimizer in zip(players.items(), as_list(optimizers), strict=True):
+            own = {id(p) for p in owned[name]}
+            others = [p for key, p in everything.items() if key not in own]
+            self._turns.append(Turn(name, player, optimizer, owned[name], others))
+
+    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
+        """Give every player that is due its turn on this batch."""
+        step = self.global_step
+        self.reseed(step)
+        terms: Terms = {}
+        for turn in self._turns:
+            if (step + 1) % turn.player.every == 0:
+                terms.update(self.move(turn, batch, step))
+        self.images_seen += size_of(batch) * self.trainer.world_size
+        self._window.append((step, terms))
+        if (step + 1) % (self.trainer.log_every_n_steps or 50) == 0:  # type: ignore[attr-defined]
+            self.flush_terms(step + 1)
+        return None
+
+    def reseed(self, step: int) -> None:
+        """Make all randomness of a batch a function of (seed, rank, batch); torch's generators keep 32 bits."""
+        seed = (self.seed * 0x85EBCA6B + self.global_rank * 0x9E3779B1 + step) % 2**32
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.default_generators[self.device.index].manual_seed(seed)
+
+    def move(self, turn: Turn, batch: Any, step: int) -> Terms:
+        """Freeze the others, minimise the player's loss by one step, return its terms without graph."""
+        how = turn.player.optimizer
+        terms: Terms = {}
+        for parameter in turn.others:
+            parameter.requires_grad_(False)
+        try:
+            turn.optimizer.zero_grad()
+            for part in micro_batches(batch, how.accumulate):
+                part_terms = turn.player.loss(part)
+                self.manual_backward(torch.stack(list(part_terms.values())).sum() / how.accumulate)
+                for name, value in part_terms.items():
+                    value = value.detach() / how.accumulate
+                    terms[name] = terms[name] + value if name in terms else value
+            if how.schedule is not None:
+                for group in turn.optimizer.param_groups:
+                    group["lr"] = how.lr * how.schedule.factor(step)
+            self._moving = turn
+            turn.optimizer.step()
+        finally:
+            for parameter in turn.others:
+                parameter.requires_grad_(True)
+        self.after_turn(turn.name)
+        return {f"{turn.name}/{name}": value for name, value in terms.items()}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the mover's gradient: here it is averaged over ranks and unscaled."""
+        if self._moving and self._moving.player.optimizer.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self._moving.own, self._moving.player.optimizer.clip_norm)
+
+    # -- terms
+
+    def flush_terms(self, step: int) -> None:
+        """Average the terms of the window over batches and ranks with one sync, and log them at ``step``.
+
+        Raises:
+            NonFinite: a term was not a finite number.
+        """
+        window, self._window = self._window, []
+        keys = [(at, name) for at, terms in window for name in terms]
+        if not keys:
+            return
+        stacked = torch.stack([terms[name].float() for _, terms in window for name in terms])
+        values: list[float] = mean_over_ranks(stacked, self.trainer.strategy).tolist()
+        sums: dict[str, list[float]] = {}
+        for (at, name), value in zip(keys, values, strict=True):
+            if value - value != 0:
+                raise NonFinite(name, at + 1, value)
+            sums.setdefault(name, []).append(value)
+        self.shown = {name: sum(v) / len(v) for name, v in sums.items()}
+        for logger in self.trainer.loggers if self.trainer.log_every_n_steps else []:  # type: ignore[attr-defined]
+            logger.log_metrics({**self.shown, "images": self.images_seen}, step=step)
+
+    def on_train_end(self) -> None:
+        """Log the last, incomplete window."""
+        self.flush_terms(self.global_step)
+
+    # -- loops whose work is done by callbacks, through ``sample``
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Nothing: judging is the callbacks' work."""
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Nothing: judging is the callbacks' work."""
+
+    def predict_step(self, batch: Any, batch_idx: int) -> None:
+        """Nothing: writing samples is a callback's work."""
+
+    # -- checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write down how this game and its data were made, as plain values."""
+        self.flush_terms(self.global_step)  # raises before a checkpoint with a broken game replaces a good one
+        data = getattr(self.trainer, "datamodule", None)
+        checkpoint["ganzoo"] = {
+            "format": 2,
+            "model": config_or_reason(self),
+            "networks": {name: self.where(network) for name, network in self.published.items()},
+            "data": config_or_reason(data) if isinstance(data, Configurable) else None,
+            "seed": self.seed,
+            "images_seen": self.images_seen,
+            "batches": self.global_step,
+        }
+
+    def where(self, network: nn.Module) -> dict[str, Any]:
+        """Return how a published network was made, and what its weights' names in a checkpoint begin with."""
+        prefix = next(name for name, module in self.named_modules() if module is network)
+        made = config_or_reason(network) if isinstance(network, Configurable) else {"reason": not_configurable(network)}
+        return {"prefix": f"{prefix}.", **made}
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a checkpoint of a game knows how the game was made.
+
+        Raises:
+            TypeError: always; it says what to call.
+        """
+        raise TypeError("use ganzoo.load_game(PATH) for the game, or ganzoo.load(PATH) for its networks")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the seed and the count of images of a resumed run."""
+        ours = checkpoint.get("ganzoo", {})
+        self.seed, self.images_seen = ours.get("seed", 0), ours.get("images_seen", 0)
+        self.batches_done = ours.get("batches", 0)
+
+
+def as_list(optimizers: Any) -> list[LightningOptimizer]:
+    """Return the optimizers as a list, also if there is one."""
+    return list(optimizers) if isinstance(optimizers, (list, tuple)) else [optimizers]
+
+
+def not_configurable(made: object) -> str:
+    """Return why an object cannot be written to a file."""
+    return f"{type(made).__name__} does not remember its arguments; let it inherit from ganzoo.config.Configurable"
+
+
+def config_or_reason(made: Configurable) -> dict[str, Any]:
+    """Return the configuration of an object, or why it has none."""
+    try:
+        return made.config()
+    except ValueError as error:
+        return {"class_path": path_of(type(made)), "reason": str(error)}

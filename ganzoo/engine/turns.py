@@ -1,0 +1,79 @@
+"""Who moves what in a game, and the parts of a batch that a move sees."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from ganzoo.engine.optim import Optimizer
+
+Terms = dict[str, Tensor]  # named scalar terms; their sum is minimised, each is logged
+
+
+@dataclass(frozen=True)
+class Player:
+    """One side of the game.
+
+    Args:
+        loss: Maps a batch to the terms whose sum this player minimises.
+        networks: The networks whose parameters this player moves.
+        optimizer: How it steps.
+        every: It moves on every ``every``-th batch.
+    """
+
+    loss: Callable[[Any], Terms]
+    networks: Sequence[nn.Module]
+    optimizer: Optimizer
+    every: int = 1
+
+
+@dataclass
+class Turn:
+    """A player with all that its move needs, looked up once."""
+
+    name: str
+    player: Player
+    optimizer: LightningOptimizer
+    own: list[nn.Parameter]
+    others: list[nn.Parameter]
+
+
+class NonFinite(ArithmeticError):
+    """A term of a player's loss was not a finite number.
+
+    Args:
+        name: ``player/term``.
+        batch: The batch, counted from 1.
+        value: What came.
+    """
+
+    def __init__(self, name: str, batch: int, value: float) -> None:
+        player, term = name.split("/", 1)
+        super().__init__(
+            f"term {term!r} of player {player!r} was {value} at batch {batch}: training stopped."
+            " Lower the learning rate, add clip_norm or a penalty, and resume from the last good checkpoint"
+        )
+        self.name, self.batch = name, batch
+
+
+def parameters_of(networks: Sequence[nn.Module]) -> list[nn.Parameter]:
+    """Return the trainable parameters of some networks, each once."""
+    return list({id(p): p for network in networks for p in network.parameters() if p.requires_grad}.values())
+
+
+def micro_batches(batch: Any, k: int) -> Iterator[Any]:
+    """Cut a batch into k strided parts: part c of W ranks is, row by row, part c of their joint batch."""
+    if k == 1:
+        yield batch
+        return
+    if size_of(batch) % k:
+        raise ValueError(f"accumulate={k} must divide the batch size, {size_of(batch)}")
+    for c in range(k):
+        yield batch[c::k] if isinstance(batch, Tensor) else [None if part is None else part[c::k] for part in batch]
+
+
+def size_of(batch: Any) -> int:
+    """Return the number of images in a batch (x, y)."""
+    return len(batch[0]) if isinstance(batch, (list, tuple)) else len(batch)

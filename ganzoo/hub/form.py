@@ -1,0 +1,74 @@
+"""What a published folder is.
+
+config.json            how the networks were made, hashes of the files, what they were trained on
+generator.safetensors  weights of the generator (its average)
+NAME.safetensors       of each other published network: encoder, labeller, discriminator, ...
+README.md, grid.png    card and samples
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ganzoo.inference import Inference
+
+FORMAT = "ganzoo/2"
+OLDER = ("ganzoo/1",)  # in which the generator's weights were in model.safetensors
+KEYS = {"format", "ganzoo", "variant", "networks", "sha256", "training", "metrics"}
+
+
+def weights_of(name: str, form: str = FORMAT) -> str:
+    """Return the file of a network's weights."""
+    return "model.safetensors" if form in OLDER and name == "generator" else f"{name}.safetensors"
+
+
+class Pretrained(Inference):
+    """Published networks, ready to be used: a generator, and what else there is.
+
+    Args:
+        networks: By their names: "generator", maybe "encoder", "labeller", "discriminator" and others.
+        config: What ``config.json`` says.
+    """
+
+    def __init__(self, networks: dict[str, nn.Module], config: dict[str, Any]) -> None:
+        for network in networks.values():
+            network.eval().requires_grad_(False)
+        super().__init__(networks)
+        self.config = config
+
+    @property
+    def discriminator(self) -> nn.Module | None:
+        """D, if there is one."""
+        return self.networks.get("discriminator")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what ``config.json`` of a folder says, if it is well formed.
+
+    Raises:
+        ValueError: it is damaged, of another format, or lacks something.
+        FileNotFoundError: there is none.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no config.json: it is not a model written by `ganzoo export`")
+    try:
+        config = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(config, dict) or config.get("format") not in (FORMAT, *OLDER):
+        raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
+    if set(config) != KEYS:
+        raise ValueError(f"{path} must have the keys {sorted(KEYS)}, got {sorted(config)}")
+    networks, hashes = config["networks"], config["sha256"]
+    if not isinstance(networks, dict) or not isinstance(hashes, dict):
+        raise ValueError(f"{path}: networks and sha256 must be objects")
+    if "generator" not in networks:
+        raise ValueError(f"{path}: networks must hold a generator, got {sorted(networks)[:8]}")
+    for name in networks:
+        if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
+            raise ValueError(f"{path}: a network's name must be of lower-case letters, digits and _, got {name!r}")
+    return config
