@@ -147,7 +147,7 @@ class Padded(Encoder):
 
     def __init__(self, encoder: Encoder, n_zeros: int) -> None:
         super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
-        self.encoder, self.n_zeros, self.bounded = encoder, n_zeros, encoder.bounded
+        self.encoder, self.n_zeros = encoder, n_zeros
 
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""
