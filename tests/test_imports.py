@@ -38,12 +38,15 @@ AT_ONCE = {name: imports(tree.body) for name, tree in TREES.items()}  # when the
 ARROWS = {
     "__main__": ["cli"],
     "cli": [
-        *("hub", "callbacks", "models", "latent", "inference", "engine", "losses", "networks", "priors", "data"),
+        *("hub", "callbacks", "models", "latent", "engine", "losses", "networks", "roles", "priors", "data"),
         *("files", "checkpoints", "catalogue", "config"),
     ],
-    "hub": ["models", "networks", "inference", "roles", "pictures", "files", "checkpoints", "catalogue", "config"],
+    "hub": [
+        *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "catalogue"),
+        *("config",),
+    ],
     "callbacks": [
-        *("latent", "inference", "networks.batch_norm", "data", "metrics", "pictures", "pixels", "files"),
+        *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
     ],
     "models": ["inference", "engine", "losses", "roles", "priors"],
     "latent": ["inference", "roles", "priors", "metrics", "pictures", "pixels", "files"],

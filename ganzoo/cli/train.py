@@ -5,6 +5,7 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 """
 
 import errno
+import json
 import logging
 import os
 import warnings
@@ -17,12 +18,15 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli.explain import explain, missing
-from ganzoo.cli.layers import layered
+from ganzoo.cli.layers import layered, option
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
+from ganzoo.hub import load
+from ganzoo.roles import Classes, Images
 
 
 class WrongCall(Exception):
@@ -51,7 +55,8 @@ class RunConfig(SaveConfigCallback):
         if stage != "fit":
             return
         config = self.config.clone()
-        config.run = config.ckpt_path = config.weights_only = config.trainer.default_root_dir = None
+        config.run = config.ckpt_path = config.trainer.default_root_dir = None
+        config.pop("weights_only", None)
         text = self.parser.dump(config, skip_none=False)
         write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
         plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
@@ -72,6 +77,12 @@ class ZooCLI(LightningCLI):
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(SampleWriter, "samples")
         parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/MODEL-DATA).")
+        parser.add_argument(
+            "--generator",
+            type=str | None,
+            default=None,
+            help="The trained G of a game that is played over one: a checkpoint, or a folder written by export.",
+        )
         parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
         for network in ("generator", "discriminator", "encoder", "labeller"):
             target = f"model.init_args.{network}.init_args.image_shape"
@@ -81,17 +92,25 @@ class ZooCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Put the layers in order and parse."""
         try:
-            self.config = parser.parse_args(layered(list(args)))
+            words = layered(list(args))
+            self.config = parser.parse_args([*words, *given_generator(words)])
         except WrongCall as error:
             options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
             raise ValueError(explain(str(error), list(args), options)) from None
 
     def instantiate_classes(self) -> None:
         """Make the objects; a wrong value is one line, not what the parser makes of it."""
+        assert self.subcommand is not None
+        config = self.config[self.subcommand]
         try:
             super().instantiate_classes()
         except ValueError as error:
             raise ValueError(explain(str(error))) from error
+        if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
+            take_weights(self.model, config.generator)
+
+    def _add_instantiators(self) -> None:
+        """Nothing: they serve Lightning's ``load_from_checkpoint``; ours is ``ganzoo.load``."""
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint is a layer below the command line, not above it."""
@@ -102,8 +121,6 @@ class ZooCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.model is None:
             raise ValueError(missing("model"))
-        if config.ckpt_path and config.weights_only is None:
-            config.weights_only = True  # a checkpoint holds tensors and plain values: nothing in it may run
         run = run_folder(config, self.subcommand)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
@@ -134,12 +151,32 @@ class ZooCLI(LightningCLI):
         best = "last" if kept.best is None else "best"
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
-        labels = " --labels 0" if getattr(self.model, "conditional", False) else ""
+        labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
         print(f"""
 trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
   ganzoo test --ckpt_path {checkpoint}
   ganzoo generate {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export {checkpoint} --out published/{run.name}""")
+
+
+def given_generator(words: list[str]) -> list[str]:
+    """Return how the generator of ``--generator PATH`` was made, as an argument."""
+    source = option(words, "--generator")
+    return [f"--model.generator={json.dumps(load(source).generator.config())}"] if source else []
+
+
+def take_weights(game: LightningModule, source: str) -> None:
+    """Give the generator of a game the weights of a trained one.
+
+    Raises:
+        ValueError: the game has no such generator, or one for other images.
+    """
+    G, mine = load(source).generator, getattr(game, "G", None)
+    if not isinstance(mine, type(G)):
+        raise ValueError(f"--generator {source}: {type(game).__name__} has no generator of this kind")
+    if mine.image_shape != G.image_shape:
+        raise ValueError(f"{source} makes images {G.image_shape}, the data has {mine.image_shape}")
+    mine.load_state_dict(G.state_dict())
 
 
 def quiet() -> None:
@@ -173,7 +210,6 @@ def run(argv: list[str]) -> None:
             save_config_callback=RunConfig,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,  # ours is ganzoo.load
             trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
             parser_class=Arguments,
             args=argv,

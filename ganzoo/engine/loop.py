@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.cloud_io import _load
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.loops.optimization.manual import _ManualOptimization
 
@@ -38,11 +39,14 @@ class CountBatches(_ManualOptimization):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to disk, then moves it there in one step."""
+    """Writes a checkpoint beside its place, flushes it to disk, then moves it there in one step.
+
+    A checkpoint holds tensors and plain values: nothing in it may run when it is read.
+    """
 
     @classmethod
     def install(cls, trainer: L.Trainer) -> None:
-        """Replace Lightning's default writer; a writer chosen by the user stays."""
+        """Replace Lightning's default; what the user has chosen stays."""
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = cls()
 
@@ -56,3 +60,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+
+    def load_checkpoint(
+        self, path: _PATH, map_location: Any = "cpu", weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint, without pickles unless ``weights_only=False`` asks for them."""
+        checkpoint: dict[str, Any] = _load(path, map_location, weights_only=weights_only is not False)
+        return checkpoint

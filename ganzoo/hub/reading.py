@@ -1,52 +1,20 @@
 """Loading trained models: published folders, checkpoints, models of the Hugging Face hub."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
-from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.config import Config, Configurable, build
-from ganzoo.hub.form import FILES, Pretrained, networks_of, read_config
-from ganzoo.models.generative import Generative
+from ganzoo.config import Config, build
+from ganzoo.hub.form import Pretrained, read_config, weights_of
+from ganzoo.hub.games import game_of
 from ganzoo.roles import Encoder, Generator
-
-
-class Trained(Generator):
-    """The generator of a published model or of a checkpoint: an object of the class that it was made as.
-
-    For games over a G that is given: ``--model.generator ganzoo.hub.Trained --model.generator.path CKPT``. What
-    remembers its arguments is the network itself, so that a checkpoint of the game does not need the file again.
-
-    Args:
-        path: A folder written by ``export``, a checkpoint, or a model id of the Hugging Face hub.
-        image_shape: Of the data: what G makes must have it.
-
-    Raises:
-        ValueError: G makes images of another shape.
-    """
-
-    def __new__(cls, path: str, image_shape: Sequence[int] | None = None) -> Any:
-        """Load it."""
-        generator = load(path).generator
-        if image_shape is not None and tuple(image_shape) != generator.image_shape:
-            raise ValueError(f"{path} makes images {generator.image_shape}, the data has {tuple(image_shape)}")
-        return generator
-
-    def __init__(self, path: str, image_shape: Sequence[int] | None = None) -> None:
-        """Never called: ``__new__`` returns an object of another class."""
-
-
-del Configurable.known["ganzoo.hub.Trained"]  # a file never decides what other files are opened
 
 
 def load(source: str | Path) -> Pretrained:
@@ -68,55 +36,21 @@ def load(source: str | Path) -> Pretrained:
     raise FileNotFoundError(f"no model at {source}: expected a folder with config.json, a .ckpt, or OWNER/NAME")
 
 
-def create(name: str, image_shape: Sequence[int] = (1, 32, 32), generator: Generator | None = None) -> Generative:
-    """Return an untrained game from the configuration ``models/<name>``.
-
-    Args:
-        name: Such as "dcgan".
-        image_shape: Of the images, (C, H, W).
-        generator: Instead of the configuration's; games over a trained generator need one. The images are its own.
-
-    Raises:
-        ValueError: there is no such configuration, or it needs a generator.
-    """
-    known = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
-    if name.lower() not in known:
-        raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
-    with open(find_config(f"models/{name.lower()}")) as file:
-        config = yaml.safe_load(file)["model"]
-    arguments = config["init_args"]
-    if generator is None and arguments["generator"]["class_path"] == "ganzoo.hub.Trained":
-        raise ValueError(f"{name} is played over a trained generator: give generator=ganzoo.load(PATH).generator")
-    for network in FILES:
-        if network in arguments:
-            shape = image_shape if generator is None else generator.image_shape
-            arguments[network].setdefault("init_args", {})["image_shape"] = list(shape)
-    made: Generative = build({**config, "init_args": {**arguments, **({"generator": generator} if generator else {})}})
-    return made
-
-
-def list_models() -> list[str]:
-    """Return the names of the variants."""
-    return list(classes("models"))
-
-
 # -- reading
 
 
 def _from_folder(folder: Path) -> Pretrained:
     config = read_config(folder)
-    networks = {
-        name: _network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
-        for name, made in config["networks"].items()
-    }
-    for name, role in (("generator", Generator), ("encoder", Encoder), ("labeller", Encoder)):
-        if name in networks and not isinstance(networks[name], role):
-            raise ValueError(f"{folder / 'config.json'} names {type(networks[name]).__name__} as {name}, which is none")
-    return Pretrained(networks, config)
+    networks = {}
+    for name, made in config["networks"].items():
+        path = folder / weights_of(name, config["format"])
+        tensors = _tensors(path, config["sha256"].get(path.name))
+        networks[name] = filled(made, tensors, f"{path}", f"{folder / 'config.json'}")
+    return Pretrained(checked_roles(networks, folder / "config.json"), config)
 
 
-def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
-    """Make a network without weights, check a file of tensors against it, and put them in."""
+def _tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
+    """Return the tensors of a file whose SHA-256 is known."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     data = path.read_bytes()
@@ -125,63 +59,82 @@ def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
     if hashlib.sha256(data).hexdigest() != expected:
         raise ValueError(f"{path} was altered or damaged: its SHA-256 is not the one in config.json. Download it again")
     try:
-        tensors = tensors_from_bytes(data)
+        return tensors_from_bytes(data)
     except SafetensorError as error:
         raise ValueError(f"{path} is not safetensors: {error}") from error
-    network = _without_weights(config, path)
+
+
+def _from_checkpoint(path: Path) -> Pretrained:
+    checkpoint = read_checkpoint(path)
+    ours = checkpoint["ganzoo"]
+    if "networks" not in ours:  # of version 0.1, which wrote down the game alone
+        game, _ = game_of(path)
+        return Pretrained(game.published, {"variant": ours["model"], "training": ours})
+    weights: dict[str, Tensor] = checkpoint["state_dict"]
+    networks = {}
+    for name, made in ours["networks"].items():
+        if "reason" in made and name != "generator":
+            continue  # it was trained, but no file can say how it was made
+        if "reason" in made:
+            raise ValueError(f"{path} cannot be used without its game: the generator {made['reason']}")
+        prefix = made["prefix"]
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        networks[name] = filled({k: made[k] for k in ("class_path", "init_args")}, own, f"{path}", f"{path}")
+    return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours})
+
+
+def filled(config: Config, tensors: dict[str, Tensor], weights: str, source: str) -> nn.Module:
+    """Make a network without weights, check tensors against it, and put them in.
+
+    Args:
+        config: How the network was made.
+        tensors: Its weights and buffers, by their names.
+        weights: Where these stand.
+        source: Where the configuration stands.
+
+    Raises:
+        ValueError: they do not belong together.
+    """
+    network = _without_weights(config, source)
     wanted = network.state_dict()
     if wanted.keys() != tensors.keys():
         raise ValueError(
-            f"{path} and config.json do not belong together: missing {sorted(wanted.keys() - tensors.keys())[:3]},"
+            f"{weights} and {source} do not belong together: missing {sorted(wanted.keys() - tensors.keys())[:3]},"
             f" unknown {sorted(tensors.keys() - wanted.keys())[:3]}"
         )
     for key, value in wanted.items():
         if tensors[key].shape != value.shape or tensors[key].dtype != value.dtype:
-            raise ValueError(f"{path}: {key} is {_kind(tensors[key])}, config.json needs {_kind(value)}")
+            raise ValueError(f"{weights}: {key} is {_kind(tensors[key])}, {source} needs {_kind(value)}")
     network.load_state_dict(tensors, strict=True, assign=True)
     return network
 
 
-def _without_weights(config: Config, path: Path) -> nn.Module:
+def checked_roles(networks: dict[str, nn.Module], source: Path) -> dict[str, nn.Module]:
+    """Return networks whose names say what they are.
+
+    Raises:
+        ValueError: one is something else.
+    """
+    for name, role in (("generator", Generator), ("encoder", Encoder), ("labeller", Encoder)):
+        if name in networks and not isinstance(networks[name], role):
+            raise ValueError(f"{source} names {type(networks[name]).__name__} as {name}, which is none")
+    return networks
+
+
+def _without_weights(config: Config, source: str) -> nn.Module:
     """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
     try:
         with torch.device("meta"):
             network = build(config)
     except Exception as error:  # a damaged configuration can fail in any way
-        raise ValueError(f"{path.parent / 'config.json'} describes no network: {error}") from error
+        raise ValueError(f"{source} describes no network: {error}") from error
     if not isinstance(network, nn.Module):
-        raise ValueError(f"{path.parent / 'config.json'} names {type(network).__name__}, which is no network")
+        raise ValueError(f"{source} names {type(network).__name__}, which is no network")
     return network
 
 
 def _kind(tensor: Tensor) -> str:
     return f"{list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
-
-
-def _from_checkpoint(path: Path) -> Pretrained:
-    model, ours = game_of(path)
-    return Pretrained(networks_of(model), {"variant": model.config(), "training": ours})
-
-
-def game_of(path: Path) -> tuple[Generative, dict[str, Any]]:
-    """Return the game of a checkpoint, and what the checkpoint says of it.
-
-    Raises:
-        ValueError: the file is damaged, or does not fit its own configuration.
-    """
-    checkpoint = read_checkpoint(path)
-    ours = checkpoint["ganzoo"]
-    if "reason" in ours["model"]:
-        raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    model = build(ours["model"])
-    if not isinstance(model, Generative):
-        raise ValueError(f"{path} holds a {type(model).__name__}, which has no generator to sample")
-    try:
-        model.load_state_dict(checkpoint["state_dict"], strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
-    model.eval()
-    return model, ours
 
 
 def _download(name: str) -> Path:

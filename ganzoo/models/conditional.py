@@ -8,7 +8,7 @@ from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
 from ganzoo.losses.objectives import Hinge, NonSaturating
 from ganzoo.models.gan import GAN
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Classes, Discriminator, Generator
 
 
 class CGAN(GAN, objective=NonSaturating()):
@@ -26,7 +26,7 @@ class CGAN(GAN, objective=NonSaturating()):
         discriminator: D: images, y [N] -> logits [N]; conditioned on as many classes as G.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(self, generator: Generator, discriminator: Discriminator, **kwargs: Any) -> None:
         super().__init__(generator, discriminator, **kwargs)
@@ -84,7 +84,7 @@ class ACGAN(GAN, objective=NonSaturating()):
         class_weight: λ.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(
         self, generator: Generator, discriminator: Discriminator, class_weight: float = 1.0, **kwargs: Any

@@ -3,13 +3,12 @@
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
 from ganzoo.losses.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
 from ganzoo.models.generative import Generative, some_images
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Discriminator, Generator, told
 
 
 class GAN(Generative):
@@ -44,9 +43,10 @@ class GAN(Generative):
         n_critic: int = 1,
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__(generator, ema_decay=ema_decay)
+        super().__init__(ema_decay)
         if n_critic < 1:
             raise ValueError(f"n_critic must be at least 1, got {n_critic}")
+        self.hold(G=generator)
         self.D = discriminator
         self.objective = objective
         self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
@@ -69,17 +69,6 @@ class GAN(Generative):
         x, _ = batch
         return {"adv": self.objective.g(self.D(self.G(self.prior(len(x)))))}
 
-    def on_train_start(self) -> None:
-        """List the networks that are told the time."""
-        super().on_train_start()
-        self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
-
-    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
-        """Tell D the time, and give every player that is due its turn."""
-        for network in self._timed:
-            network.batch = self.global_step
-        return super().training_step(batch, batch_idx)
-
     @torch.no_grad()
     def check_shapes(self) -> None:
         """Pass a few images through all networks.
@@ -92,7 +81,7 @@ class GAN(Generative):
 
     def check_discriminator(self) -> None:
         """Check D's logits on two images of G, or two packs of them."""
-        check_discriminator(self.D, self.G_ema)
+        check_discriminator(self.D, self.trained.generator)
 
 
 def check_discriminator(discriminator: Discriminator, generator: Generator) -> None:
@@ -105,7 +94,7 @@ def check_discriminator(discriminator: Discriminator, generator: Generator) -> N
     x, y = some_images(generator, 2 * pack)
     mode = discriminator.training
     discriminator.eval()
-    logits = discriminator(x, y) if classes else discriminator(x)
+    logits = told(discriminator, x, y if classes else None)
     discriminator.train(mode)
     if tuple(logits.shape) != (2,):
         expected = "[N]" if pack == 1 else f"[N / {pack}]"

@@ -5,10 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.averages import averaged
 from ganzoo.engine.optim import Optimizer, RMSprop
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.inference import decode, seed_range
 from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
 from ganzoo.roles import ChannelGenerator, Discriminator, Encoder, Generator
@@ -77,8 +75,7 @@ class IBGAN(GAN):
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = beta
-        self.E = Padded(encoder, self.G.prior.dim - encoder.dim)
-        self.E_ema = averaged(self.E)
+        self.hold(E=Padded(encoder, self.G.prior.dim - encoder.dim))
 
     def players(self) -> dict[str, Player]:
         """D moves on every batch; G with e, and q, on every ``n_critic``-th."""
@@ -103,10 +100,14 @@ class IBGAN(GAN):
     @torch.no_grad()
     def information_bounds(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return I^L as "lower" and I^U as "upper", in nats, of ``n`` seeds from ``seed`` on, from the averages."""
-        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        zhat = self.encode(decode(self.G_ema, z))
+        z = self.trained.latents(n, seed)
+        zhat = self.encode(self.trained.decode(z))
         lower, upper = bounds(self.G_ema, z.to(zhat), zhat)
         return {"lower": lower.item(), "upper": upper.item()}
+
+    def values(self, n: int) -> dict[str, float]:
+        """Return I^L and I^U of the images of the first ``n`` seeds, in nats."""
+        return {f"information_{side}": value for side, value in self.information_bounds(n).items()}
 
 
 def bounds(G: ChannelGenerator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:

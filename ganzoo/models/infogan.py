@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Terms
-from ganzoo.inference import ENCODED, check_images, decode, seed_range
 from ganzoo.losses.objectives import NonSaturating, Objective
 from ganzoo.models.gan import GAN
 from ganzoo.priors import Code
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Discriminator, Generator, check_images
+
+AT_ONCE = 256  # images that Q reads at once
 
 
 class InfoGAN(GAN):
@@ -110,18 +111,24 @@ class InfoGAN(GAN):
             ValueError: the images have another shape than G's.
         """
         check_images(x, self.G.image_shape)
-        like = next(self.D.parameters())
         mode = self.D.training
         self.D.eval()
-        numbers = torch.cat([self.both(part.to(like))[1] for part in x.split(ENCODED)])
+        like = next(self.D.parameters())
+        numbers = torch.cat([self.both(part.to(like))[1] for part in x.split(AT_ONCE)])
         self.D.train(mode)
         return numbers
 
     def information(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return L_I of every code, in nats, of the images of ``n`` seeds from ``seed`` on, from G's average."""
-        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        numbers = self.guess(decode(self.G_ema, z))
+        model = self.trained
+        z = model.latents(n, seed)
+        numbers = self.guess(model.decode(z))
         return {name: value.item() for name, value in bounds(self.G.prior.codes, z.to(numbers), numbers).items()}
+
+    def values(self, n: int) -> dict[str, float]:
+        """Return L_I of the images of the first ``n`` seeds, and what it can be at most, in nats."""
+        most = sum(math.log(c.size) if c.kind == "categorical" else c.variance / 2 for c in self.G.prior.codes)
+        return {"information": sum(self.information(n).values()), "information_max": most}
 
     def codes(self, x: Tensor) -> dict[str, Tensor]:
         """Return what Q reads in images x: a categorical code's most probable value, int64 [N], or a mean μ, [N]."""

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.engine.averages import averaged
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
 from ganzoo.losses.objectives import NonSaturating, Objective
@@ -53,7 +52,7 @@ class LatentRegressor(GAN):
     ) -> None:
         super().__init__(generator, discriminator, objective=objective, **kwargs)
         check_regressor(encoder, generator)
-        self.E, self.E_ema = encoder, averaged(encoder)
+        self.hold(E=encoder)
         self.e_optimizer = e_optimizer
 
     def players(self) -> dict[str, Player]:
@@ -65,10 +64,6 @@ class LatentRegressor(GAN):
         x, _ = batch
         z = self.prior(len(x))
         return {"latent": distance(z, self.E(self.G(z)))}
-
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network)."""
-        return [("g", self.G_ema, self.G), ("e", self.E_ema, self.E)]
 
 
 class JointLatentRegressor(LatentRegressor):

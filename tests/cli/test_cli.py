@@ -327,18 +327,18 @@ def published_generator(model, shape, folder):
         return []
     G = DCGANGenerator(shape, width=4, num_classes=classes[model])
     publish(LatentEncoder(G, DCGANEncoder(shape, width=4)), folder / "given", {"data": None})
-    return ["--model.generator.path", str(folder / "given")]
+    return ["--generator", str(folder / "given")]
 
 
 def test_a_game_over_a_trained_generator_asks_for_it(cli):
-    with pytest.raises(ValueError, match=r"missing --model\.generator\.path: a checkpoint, or a folder"):
+    with pytest.raises(ValueError, match=r"missing generator: .* add --generator PATH, a checkpoint or a folder"):
         instantiated(cli, "--config", "models/icgan")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model.generator.path", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
         (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 28, 28\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
@@ -386,14 +386,6 @@ def test_later_files_win_and_the_command_line_wins_over_all(cli):
 def test_the_seed_reaches_the_data(cli):
     made = instantiated(cli, "--config", "models/nsgan", "--seed_everything", "5")
     assert made.datamodule.seed == 5
-
-
-def test_checkpoints_are_read_without_pickles(cli, home):
-    config = parsed(cli, "--ckpt_path", str(home / "a" / "checkpoints" / "last.ckpt"))
-    assert config.model.class_path == "ganzoo.models.NSGAN"
-    assert config.weights_only is None
-    cli.before_instantiate_classes()
-    assert config.weights_only is True
 
 
 # -- the flow

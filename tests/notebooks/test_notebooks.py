@@ -20,12 +20,11 @@ TELLS = {  # a word of each notebook's output
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("default")
-def test_notebook_runs(path, monkeypatch):
+def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
     parameters = notebook.cells[1]
     assert parameters.source.startswith("BATCHES = ")
     parameters.source = "BATCHES = 30"
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     printed = [output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any(TELLS[path.stem] in text for text in printed)

@@ -1,0 +1,80 @@
+"""Games again: untrained from their configurations, trained from their checkpoints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import ganzoo.models
+import ganzoo.networks  # noqa: F401
+from ganzoo.catalogue import classes, configs, find_config, nearest
+from ganzoo.checkpoints import read_checkpoint
+from ganzoo.config import build
+from ganzoo.engine.game import Game
+from ganzoo.models.generative import Generative
+from ganzoo.roles import Generator
+
+
+def create(name: str, image_shape: Sequence[int] = (1, 32, 32), generator: Generator | None = None) -> Generative:
+    """Return an untrained game from the configuration ``models/<name>``.
+
+    Args:
+        name: Such as "dcgan".
+        image_shape: Of the images, (C, H, W).
+        generator: Instead of the configuration's; games over a trained generator need one. The images are its own.
+
+    Raises:
+        ValueError: there is no such configuration, or it needs a generator.
+    """
+    known = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
+    if name.lower() not in known:
+        raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    with open(find_config(f"models/{name.lower()}")) as file:
+        config = yaml.safe_load(file)["model"]
+    arguments = config["init_args"]
+    if generator is None and "generator" not in arguments:
+        raise ValueError(f"{name} is played over a trained generator: give generator=ganzoo.load(PATH).generator")
+    shape = image_shape if generator is None else generator.image_shape
+    for value in arguments.values():
+        if isinstance(value, dict) and str(value.get("class_path")).startswith("ganzoo.networks."):
+            value.setdefault("init_args", {})["image_shape"] = list(shape)
+    made: Generative = build({**config, "init_args": {**arguments, **({"generator": generator} if generator else {})}})
+    return made
+
+
+def list_models() -> list[str]:
+    """Return the names of the variants."""
+    return list(classes("models"))
+
+
+def load_game(checkpoint: str | Path) -> Game:
+    """Return the game of a checkpoint, as it was trained, to look into it or to go on by hand.
+
+    For sampling, ``ganzoo.load`` is enough. To resume: ``trainer.fit(game, datamodule=data, ckpt_path=checkpoint)``.
+
+    Args:
+        checkpoint: A .ckpt written by ``ganzoo fit`` or by a Trainer.
+
+    Raises:
+        ValueError: the file is damaged, does not fit its own configuration, or its game cannot be made from one.
+        FileNotFoundError: there is no such file.
+    """
+    return game_of(Path(checkpoint))[0]
+
+
+def game_of(path: Path) -> tuple[Game, dict[str, Any]]:
+    """Return the game of a checkpoint, in evaluation mode, and what the checkpoint says of it."""
+    checkpoint = read_checkpoint(path)
+    ours = checkpoint["ganzoo"]
+    if "reason" in ours["model"]:
+        raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
+    game = build(ours["model"])
+    if not isinstance(game, Game):
+        raise ValueError(f"{path} holds a {type(game).__name__}, which is no game")
+    game.on_load_checkpoint(checkpoint)
+    try:
+        game.load_state_dict(checkpoint["state_dict"], strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+    return game.eval(), ours
