@@ -465,8 +465,9 @@ def test_predict_writes_the_images_of_the_seeds_on_any_number_of_ranks(
     assert status == 0, text
     assert text.count("40 images (seeds 3 to 42) written to") == 1
     assert len(list((tmp_path / "out").iterdir())) == n_files
-    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))
-    assert np.array_equal(read_samples(tmp_path / "out"), expected[:, 0])
+    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))[:, 0].numpy()
+    off = read_samples(tmp_path / "out").astype(int) - expected
+    assert np.abs(off).max() <= 1  # ranks share out the threads, which may round otherwise
 
 
 def read_samples(folder):
