@@ -120,7 +120,7 @@ def test_every_game_trains_and_samples(name, device, tmp_path):
     assert {name.split("/")[0] for name in model.shown} == set(model.players())
     assert all(abs(value) < 1e3 for value in model.shown.values())
     model = model.to(device)
-    images = model.sample(3, labels=1 if model.conditional else None)
+    images = model.sample(3, condition=1 if model.G.num_classes else None)
     assert images.device.type == device
     assert images.abs().max() <= 1
 
