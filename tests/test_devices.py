@@ -50,7 +50,7 @@ def run(model, device, steps, folder, checkpoint=None, **kwargs):
     watching = [Checkpoints(every=3), SampleGrid(every=2), Watch(every=2), Evaluate(n=64, n_test=64), SampleWriter(n=5)]
     kwargs = {"limit_val_batches": 1.0, "val_check_interval": 4, "deterministic": True, **kwargs}
     runner = trainer(steps, folder, accelerator=device, callbacks=watching, **kwargs)
-    runner.fit(model, datamodule=digits(), ckpt_path=checkpoint, weights_only=True)
+    runner.fit(model, datamodule=digits(), ckpt_path=checkpoint)
     return runner
 
 
