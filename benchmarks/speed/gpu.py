@@ -1,8 +1,8 @@
 """What ganzoo does on a card, within minutes: a row is written as soon as it is measured, and none stops the next.
 
-python benchmarks/speed/gpu.py                              on a machine that lacks packages: tools/gpu.sh
-python benchmarks/speed/gpu.py --device cpu --quick         tries the script itself
-python benchmarks/speed/gpu.py --table benchmarks/results/gpu-NAME.json
+python -m benchmarks.speed.gpu                              on a machine that lacks packages: tools/gpu.sh
+python -m benchmarks.speed.gpu --device cpu --quick         tries the script itself
+python -m benchmarks.speed.gpu --table benchmarks/results/gpu-NAME.json
 
 A part runs in a process of its own, so that no crash, no endless kernel and no broken CUDA context reaches the next.
 CIFAR-10 is read from JPEG shards under $GANZOO_DATA/cifar10-jpeg; without them there is noise in its place.
@@ -25,8 +25,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from gpu_parts import PARTS, ROOT, Row
 
+from benchmarks.speed.gpu_parts import PARTS, ROOT, Row
 from ganzoo.cli.train import quiet
 from ganzoo.files import write_atomically
 
