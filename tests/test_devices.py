@@ -164,7 +164,7 @@ def test_mixed_precision_moves_as_single_precision_does(name, precision, how, de
 
 
 @devices
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore:TensorFloat32 tensor cores")
 @pytest.mark.parametrize("name", ["NSGAN", "WGANGP"])
 def test_compiled_networks_play_the_same_game(name, device, tmp_path, monkeypatch):
     """WGANGP differentiates D twice, for which torch.compile has no code: its penalty takes the eager forward."""

@@ -62,7 +62,7 @@ run() { # into $1, with the other words for gpu.py
   timeout 90 "$PYTHON" -c '
 import ganzoo, jsonargparse, lightning, sys, torch
 print("python", sys.version.split()[0], "torch", torch.__version__, "CUDA", torch.version.cuda, end=" ")
-print("lightning", lightning.__version__, "jsonargparse", jsonargparse.__version__)' || return 1
+print("lightning", lightning.__version__, "jsonargparse", jsonargparse.__version__)' || { echo "what is missing is brought by: tools/gpu.sh pack" >&2; return 1; }
   timeout $((LIMIT - SECONDS)) "$PYTHON" -m benchmarks.speed.gpu --out "$out" --deadline $((LIMIT - SECONDS - 25)) "$@"
 }
 

@@ -167,6 +167,8 @@ def main() -> None:
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # deterministic kernels need it before the first product
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looks for a card without spoiling it
+    if given.device == "cuda" and not torch.cuda.device_count():
+        sys.exit("no CUDA device here: --device cpu --quick tries the script itself")
     if given.quick:
         torch.set_num_threads(1)
     quiet()
