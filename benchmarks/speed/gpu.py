@@ -159,13 +159,11 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    given, start = parse(), time.monotonic()
+    given = parse()
     if given.table:
         print(table(given.table))
         return
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # deterministic kernels need it before the first product
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic kernels: before the first product
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looks for a card without spoiling it
     if given.device == "cuda" and not torch.cuda.device_count():
         sys.exit("no CUDA device here: --device cpu --quick tries the script itself")
@@ -176,7 +174,13 @@ def main() -> None:
     known = header(given.device)
     slug = re.sub("[^a-z0-9]+", "-", known["card"].lower()).strip("-")
     given.report = Report(given.out / f"gpu-{slug}.json", known)
-    together = given.device == "cuda" and spoilt()
+    run(given)
+    print(f"written to {given.report.path}")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Run the parts that were asked for, until the time is over."""
+    start, together = time.monotonic(), given.device == "cuda" and spoilt()
     for part in given.only:
         left = given.deadline - (time.monotonic() - start)
         if left < 5:
@@ -185,7 +189,6 @@ def main() -> None:
             work(given, part)
         else:
             alone(given, part, min(left, PARTS[part][1]))
-    print(f"written to {given.report.path}")
 
 
 if __name__ == "__main__":
