@@ -39,9 +39,20 @@ ARROWS = {
     "__main__": ["cli"],
     "cli": [
         *("hub", "callbacks", "models", "latent", "inference", "engine", "losses", "networks", "priors", "data"),
-        *("files", "checkpoints", "catalogue", "config"),
+        *("files", "checkpoints", "catalogue", "trust", "config"),
     ],
-    "hub": ["models", "networks", "inference", "roles", "pictures", "files", "checkpoints", "catalogue", "config"],
+    "hub": [
+        "models",
+        "networks",
+        "inference",
+        "roles",
+        "pictures",
+        "files",
+        "checkpoints",
+        "catalogue",
+        "trust",
+        "config",
+    ],
     "callbacks": [
         *("latent", "inference", "networks.batch_norm", "data", "metrics", "pictures", "pixels", "files"),
     ],
@@ -60,10 +71,11 @@ ARROWS = {
     "files": [],
     "checkpoints": [],
     "catalogue": [],
+    "trust": ["config"],
     "config": [],
 }
-TORCH_ONLY = ["inference", "losses", "networks", "roles", "priors", "pixels", "config"]
-NO_TORCH = ["files", "catalogue", "cli", "cli.front", "cli.verbs", "cli.parser", "__main__"]
+TORCH_ONLY = ["inference", "losses", "networks", "roles", "priors", "pixels", "trust", "config"]
+NO_TORCH = ["files", "catalogue", "cli", "cli.front", "cli.verbs", "cli.parser", "cli.own", "__main__"]
 
 
 def within(module, part):

@@ -17,11 +17,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
 from ganzoo.data import ImageData
-from ganzoo.engine.game import Game
+from ganzoo.engine.game import Game, config_or_reason
 from ganzoo.files import write_atomically
 
 
@@ -135,11 +136,12 @@ class ZooCLI(LightningCLI):
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
         labels = " --labels 0" if getattr(self.model, "conditional", False) else ""
+        words = own.words(*(config_or_reason(made) for made in (self.model, self.datamodule)))
         print(f"""
 trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
-  ganzoo test --ckpt_path {checkpoint}
-  ganzoo generate {checkpoint} --seeds 0-63{labels} --out samples
-  ganzoo export {checkpoint} --out published/{run.name}""")
+  ganzoo test{words} --ckpt_path {checkpoint}
+  ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
+  ganzoo export{words} {checkpoint} --out published/{run.name}""")
 
 
 def quiet() -> None:

@@ -19,6 +19,7 @@ from ganzoo.config import Config, Configurable, build
 from ganzoo.hub.form import FILES, Pretrained, networks_of, read_config
 from ganzoo.models.generative import Generative
 from ganzoo.roles import Encoder, Generator
+from ganzoo.trust import checked
 
 
 class Trained(Generator):
@@ -144,6 +145,7 @@ def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
 
 def _without_weights(config: Config, path: Path) -> nn.Module:
     """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
+    config = checked(config, nn.Module, str(path.parent / "config.json"))
     try:
         with torch.device("meta"):
             network = build(config)
@@ -173,7 +175,7 @@ def game_of(path: Path) -> tuple[Generative, dict[str, Any]]:
     ours = checkpoint["ganzoo"]
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    model = build(ours["model"])
+    model = build(checked(ours["model"], nn.Module, str(path)))
     if not isinstance(model, Generative):
         raise ValueError(f"{path} holds a {type(model).__name__}, which has no generator to sample")
     try:
