@@ -15,6 +15,7 @@ from ganzoo.config import Config, build
 from ganzoo.hub.form import Pretrained, read_config, weights_of
 from ganzoo.hub.games import game_of
 from ganzoo.roles import Encoder, Generator
+from ganzoo.trust import checked
 
 
 def load(source: str | Path) -> Pretrained:
@@ -123,6 +124,7 @@ def checked_roles(networks: dict[str, nn.Module], source: Path) -> dict[str, nn.
 
 def _without_weights(config: Config, source: str) -> nn.Module:
     """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
+    config = checked(config, nn.Module, source)
     try:
         with torch.device("meta"):
             network = build(config)
