@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ganzoo import models
 from ganzoo.catalogue import find_config
@@ -13,34 +14,54 @@ from ganzoo.cli.front import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text()
 COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 
-def test_the_table_lists_every_variant():
-    rows = re.findall(
-        r"^\| (\w+) \| .*https://.*\(ganzoo/models/\w+\.py\), \[yaml\]\(configs/models/\w+\.yaml\), \[.* \|$",
-        README,
-        flags=re.MULTILINE,
-    )
-    assert sorted(rows) == sorted(models.__all__)
-    assert all((ROOT / "configs" / "models" / f"{name.lower()}.yaml").is_file() for name in rows)
+ROW = re.compile(
+    r"^\| (?P<name>\w+) \| .*\]\(https://\S+\) \| \[\w+\.py\]\(ganzoo/models/\w+\.py\),"
+    r" \[(?P<config>\w+)\]\(configs/models/(?P=config)\.yaml\)"
+    r"(?:, \[(?:fd|mse) (?P<value>[\d.]+)\]\(benchmarks/RESULTS\.md#(?P<anchor>[\w-]+)\)"
+    r" by \[(?P<recipe>[\w-]+)\]\(configs/recipes/(?P=recipe)\.yaml\))? \|$",
+    flags=re.MULTILINE,
+)
+ROWS = {row["name"]: row for row in ROW.finditer(README)}
+FORM = """README's table needs a row
+
+| {0} | who plays | what they minimise | [Author year](https://...) | [FILE.py](ganzoo/models/FILE.py), [{1}](configs/models/{1}.yaml) |
+
+Of a run that was measured, add before the last bar:
+, [fd 1.234](benchmarks/RESULTS.md#HEADING) by [{1}-mnist](configs/recipes/{1}-mnist.yaml)"""  # noqa: E501
 
 
-def test_numbers_are_those_of_the_table():
-    """Each stands in the row of its variant, under the heading that the link names."""
-    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
-    named = re.findall(
-        r"^\| (\w+) \| .*, \[(?:fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) \|$", README, flags=re.MULTILINE
-    )
-    assert sorted(name for name, *_ in named) == sorted(models.__all__)
-    for name, value, anchor in named:
-        (section,) = [
-            text
-            for text in results.split("\n## ")
-            if text.split("\n")[0].lower().replace(",", "").replace(" ", "-") == anchor
-        ]
-        (row,) = [line for line in section.split("\n") if line.startswith(f"| {name.lower()} |")]
-        assert value in re.split(r"[ |]+", row)
+@pytest.mark.parametrize("name", models.__all__)
+def test_the_table_has_a_row_for_every_variant(name):
+    assert name in ROWS, FORM.format(name, name.lower())
+    assert ROWS[name]["config"] == name.lower()
+    played = yaml.safe_load((ROOT / "configs" / "models" / f"{name.lower()}.yaml").read_text())
+    assert played["model"]["class_path"] == f"ganzoo.models.{name}"
+
+
+def test_the_table_has_no_other_rows():
+    assert set(ROWS) == set(models.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row["value"]])
+def test_a_number_is_that_of_its_recipe(name):
+    """It stands in the row of the recipe, under the heading that the link names, and the recipe plays the variant."""
+    value, anchor, recipe = ROWS[name]["value"], ROWS[name]["anchor"], ROWS[name]["recipe"]
+    sections = {heading(text): text for text in RESULTS.split("\n## ")}
+    assert anchor in sections, f"RESULTS.md has no heading {anchor}: there are {', '.join(sections)}"
+    rows = [line for line in sections[anchor].split("\n") if line.startswith(f"| [{recipe}](")]
+    assert len(rows) == 1, f"RESULTS.md has {len(rows)} rows of {recipe} under {anchor}"
+    assert value in re.split(r"[ |]+", rows[0]), f"README says {value} for {name}, RESULTS.md {rows[0]}"
+    played = yaml.safe_load((ROOT / "configs" / "recipes" / f"{recipe}.yaml").read_text())["model"]["class_path"]
+    assert played == f"ganzoo.models.{name}"
+
+
+def heading(section):
+    """The anchor of a section."""
+    return re.sub(r"[^\w-]", "", section.split("\n")[0].lower().replace(" ", "-"))
 
 
 def test_every_link_leads_somewhere():
