@@ -184,7 +184,9 @@ def check_content(checkpoint: Any, where: str) -> dict[str, Any]:
     if not isinstance(ours, dict) or not isinstance(weights, dict):
         raise ValueError(f"{where} was not written by a ganzoo game")
     check_plain(ours, where)
-    wrong = [key for key, kind in PLAIN.items() if not isinstance(ours.get(key), kind)]
+    networks = ours.get("networks", {})  # version 0.1 wrote none
+    named = isinstance(networks, dict) and all(isinstance(value, dict) for value in networks.values())
+    wrong = [key for key, kind in PLAIN.items() if not isinstance(ours.get(key), kind)] + ["networks"] * (not named)
     if wrong:
         raise ValueError(f"{where} was not written by a ganzoo game: {wrong[0]} is {str(ours.get(wrong[0]))[:80]!r}")
     check_tensors(weights, where)

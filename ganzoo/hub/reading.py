@@ -78,9 +78,9 @@ def _from_checkpoint(path: Path) -> Pretrained:
             continue  # it was trained, but no file can say how it was made
         if "reason" in made:
             raise ValueError(f"{path} cannot be used without its game: the generator {made['reason']}")
-        prefix = made["prefix"]
+        prefix = str(made.get("prefix"))
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        networks[name] = filled({k: made[k] for k in ("class_path", "init_args")}, own, f"{path}", f"{path}")
+        networks[name] = filled({key: made[key] for key in made if key != "prefix"}, own, f"{path}", f"{path}")
     return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours})
 
 
