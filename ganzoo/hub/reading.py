@@ -12,7 +12,7 @@ import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config, build
-from ganzoo.hub.form import Pretrained, read_config, weights_of
+from ganzoo.hub.form import Pretrained, check_names, read_config, weights_of
 from ganzoo.hub.games import game_of
 from ganzoo.roles import Encoder, Generator
 from ganzoo.trust import checked
@@ -72,6 +72,7 @@ def _from_checkpoint(path: Path) -> Pretrained:
         game, _ = game_of(path)
         return Pretrained(game.published, {"variant": ours["model"], "training": ours})
     weights: dict[str, Tensor] = checkpoint["state_dict"]
+    check_names(ours["networks"], str(path))
     networks = {}
     for name, made in ours["networks"].items():
         if "reason" in made and name != "generator":

@@ -556,3 +556,12 @@ def test_the_card_and_weights_of_two_exports_are_equal(checkpoint, tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     one, two = (weights(ganzoo.load(tmp_path / name).generator) for name in "ab")
     assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_network_in_a_checkpoint_cannot_be_written_somewhere_else(checkpoint, tmp_path):
+    state = torch.load(checkpoint, weights_only=True)
+    state["ganzoo"]["networks"]["../elsewhere"] = state["ganzoo"]["networks"]["generator"]
+    torch.save(state, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=r"a network's name must be of lower-case letters, .* got '\.\./elsewhere'"):
+        export_checkpoint(tmp_path / "other.ckpt", tmp_path / "out")
+    assert not (tmp_path / "elsewhere.safetensors").exists()
