@@ -40,7 +40,7 @@ test-cpus: TEST := $(BIN)/python -m pytest --dist loadfile
 test-cpus: $(READY)
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 $(TEST) -n 2
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OMP_NUM_THREADS=1 $(TEST) -n 2
-	OMP_NUM_THREADS=2 $(TEST) -n 1
+	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE $(TEST) -n 1
 
 ## test-slow: the tests that take minutes
 test-slow: $(READY)

@@ -18,8 +18,13 @@ COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 
 ROWS = re.findall(r"^\| (\w+) \| .* \| (\[\w+\.py\].*) \|$", README, flags=re.MULTILINE)  # variant, last column
-MEASURED = re.compile(
-    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/([\w-]+)\.yaml\)"
+SAID = re.compile(
+    r"\[(\w+\.py)\]\(ganzoo/models/\1\), \[(\w+)\]\(configs/models/\2\.yaml\), (?:not measured|"
+    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/\6\.yaml\))"
+)
+EXPECTED = (
+    "[FILE.py](ganzoo/models/FILE.py), [NAME](configs/models/NAME.yaml), and then `not measured`, or"
+    " [fd NUMBER](benchmarks/RESULTS.md#SECTION) by [RECIPE](configs/recipes/RECIPE.yaml)"
 )
 COLUMNS = {"fd": ("fd", "fd, 10,000 samples (floor)"), "mse": ("recon mse",)}  # of RESULTS.md
 
@@ -30,20 +35,13 @@ def test_the_table_lists_every_variant():
 
 @pytest.mark.parametrize(("name", "said"), ROWS)
 def test_a_row_names_the_equation_the_configuration_and_what_was_measured(name, said):
-    equation, config, measured = said.split(", ", 2)
-    path = re.fullmatch(r"\[(\w+\.py)\]\(ganzoo/models/\1\)", equation)
-    assert path, f"{name}: expected [FILE.py](ganzoo/models/FILE.py), got {equation}"
-    assert f"class {name}(" in (ROOT / "ganzoo" / "models" / path[1]).read_text()
-    assert config == f"[{name.lower()}](configs/models/{name.lower()}.yaml)"
-    assert class_of(f"models/{name.lower()}") == f"ganzoo.models.{name}"
-    if measured != "not measured":
-        found = MEASURED.fullmatch(measured)
-        assert found, (
-            f"{name}: expected `not measured`, or `[fd NUMBER](benchmarks/RESULTS.md#SECTION) by"
-            f" [RECIPE](configs/recipes/RECIPE.yaml)`, got {measured}"
-        )
-        metric, number, anchor, label, recipe = found.groups()
-        assert label == recipe
+    found = SAID.fullmatch(said)
+    assert found, f"{name}: expected {EXPECTED}; got {said}"
+    file, config, metric, number, anchor, recipe = found.groups()
+    assert f"class {name}(" in (ROOT / "ganzoo" / "models" / file).read_text()
+    assert config == name.lower()
+    assert class_of(f"models/{config}") == f"ganzoo.models.{name}"
+    if metric:
         assert class_of(f"recipes/{recipe}") == f"ganzoo.models.{name}"
         assert shown(anchor, recipe, COLUMNS[metric]) == number
 

@@ -465,8 +465,9 @@ def test_predict_writes_the_images_of_the_seeds_on_any_number_of_ranks(
     assert status == 0, text
     assert text.count("40 images (seeds 3 to 42) written to") == 1
     assert len(list((tmp_path / "out").iterdir())) == n_files
-    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))
-    assert np.array_equal(read_samples(tmp_path / "out"), expected[:, 0])
+    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))[:, 0].numpy()
+    off = read_samples(tmp_path / "out").astype(int) - expected
+    assert np.abs(off).max() <= 1  # ranks share out the threads, which may round otherwise
 
 
 def read_samples(folder):
@@ -555,9 +556,9 @@ def test_a_checkpoint_that_is_not_there_is_one_line_with_what_there_is(home, ref
 def test_a_cut_off_checkpoint_is_one_line_to_every_verb(home):
     data = (home / "a" / "checkpoints" / "last.ckpt").read_bytes()
     (home / "cut.ckpt").write_bytes(data[: len(data) // 2])
-    message = "ganzoo: cut.ckpt is cut off, damaged or no checkpoint: use another, such as best.ckpt\n"
+    message = "ganzoo: cut.ckpt is cut off, damaged or no checkpoint: use another, such as best.ckpt"
     for words in (["fit", "--ckpt_path"], ["test", "--ckpt_path"], ["generate"], ["export", "--out", "x"]):
-        assert call(home, *words, "cut.ckpt") == (2, message)
+        assert call(home, *words, "cut.ckpt") == (2, f"{message} (ValueError: its end is missing)\n")
 
 
 def test_a_full_disk_is_one_line_with_the_folder_and_the_remedy(home, monkeypatch):
