@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ganzoo.config import __version__ as __version__
+
 __all__ = ["create", "list_models", "load", "load_game"]
 
 if TYPE_CHECKING:
@@ -20,4 +21,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the lazy names too, so that help and tab completion show them."""
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

@@ -2,9 +2,10 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+__version__ = "0.1.0"
 MOVED = {  # modules and classes as files of version 0.1 name them, and where they are now
     "ganzoo.divergences": "ganzoo.losses",
     "ganzoo.latents": "ganzoo.priors",
@@ -111,14 +112,26 @@ def build(config: Config) -> Any:
         ValueError: the class is unknown, or does not take one of the arguments.
     """
     path = public(config.get("class_path"))
-    if path not in Configurable.known:
-        raise ValueError(f"unknown class {path!r}: import the module that defines it, or update ganzoo")
-    cls = Configurable.known[path]
+    cls = known_class(path, Configurable.known)
     arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
     try:
         return cls(**arguments)
     except TypeError as error:
         raise ValueError(f"{path} cannot be made from {sorted(arguments)}: {error}") from error
+
+
+def known_class(path: Any, known: Mapping[str, type], where: str = "") -> Any:
+    """Return the class that a public path means.
+
+    Raises:
+        ValueError: it is not known; the remedy is named.
+    """
+    if isinstance(path, str) and path in known:
+        return known[path]
+    module = path.rpartition(".")[0] if isinstance(path, str) else ""
+    ours = module.split(".")[0] in ("ganzoo", "")
+    remedy = "update ganzoo" if ours else f"if it is yours, add --import {module} (in Python: import {module})"
+    raise ValueError(f"unknown class {path!r}{where and f' in {where}'}: {remedy}")
 
 
 def _built(value: Any) -> Any:

@@ -20,7 +20,7 @@ from ganzoo.models import DCGAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.priors import Coded, Normal
 from tests.engine.test_resume import folder_of_images, same
-from tests.zoo import SPECIAL, digits, fast, for_d_and_g, make, trainer, weights
+from tests.zoo import SPECIAL, digits, fast, for_d_and_g, make, some, trainer, weights
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product on a card: bitwise needs it
 CARD = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))
@@ -50,7 +50,7 @@ def run(model, device, steps, folder, checkpoint=None, **kwargs):
     watching = [Checkpoints(every=3), SampleGrid(every=2), Watch(every=2), Evaluate(n=64, n_test=64), SampleWriter(n=5)]
     kwargs = {"limit_val_batches": 1.0, "val_check_interval": 4, "deterministic": True, **kwargs}
     runner = trainer(steps, folder, accelerator=device, callbacks=watching, **kwargs)
-    runner.fit(model, datamodule=digits(), ckpt_path=checkpoint, weights_only=True)
+    runner.fit(model, datamodule=digits(), ckpt_path=checkpoint)
     return runner
 
 
@@ -120,7 +120,7 @@ def test_every_game_trains_and_samples(name, device, tmp_path):
     assert {name.split("/")[0] for name in model.shown} == set(model.players())
     assert all(abs(value) < 1e3 for value in model.shown.values())
     model = model.to(device)
-    images = model.sample(3, labels=1 if model.conditional else None)
+    images = some(model, 3)
     assert images.device.type == device
     assert images.abs().max() <= 1
 
@@ -164,7 +164,7 @@ def test_mixed_precision_moves_as_single_precision_does(name, precision, how, de
 
 
 @devices
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore:TensorFloat32 tensor cores")
 @pytest.mark.parametrize("name", ["NSGAN", "WGANGP"])
 def test_compiled_networks_play_the_same_game(name, device, tmp_path, monkeypatch):
     """WGANGP differentiates D twice, for which torch.compile has no code: its penalty takes the eager forward."""

@@ -16,7 +16,7 @@ from ganzoo.hub.writing import export_checkpoint
 from ganzoo.inference import BLOCK, sample_seeds
 from ganzoo.pixels import to_float, to_uint8
 from ganzoo.roles import Images
-from tests.processes import on_ranks
+from tests.processes import in_child, on_ranks
 from tests.translator import Negatives, translator
 from tests.zoo import SHAPE, trainer
 
@@ -56,7 +56,7 @@ def test_its_grid_shows_each_source_over_what_was_made_of_it(run):
     (file,) = (folder / "grids").glob("*.png")
     with Image.open(file) as picture:
         picture.load()
-    assert picture.size[1] > picture.size[0] / 4  # four rows of eight: two of sources, two of translations
+    assert picture.size[1] > picture.size[0] / 4  # four rows of eight: sources, and translations below them
     assert np.asarray(picture).std() > 30
 
 
@@ -164,3 +164,105 @@ def test_the_game_itself_comes_back(run):
     assert torch.equal(again.sample(3, condition=x), game.sample(3, condition=x))
     with pytest.raises(TypeError, match=r"use ganzoo.load_game\(PATH\) for the game, or ganzoo.load\(PATH\)"):
         type(game).load_from_checkpoint(folder / "checkpoints" / "last.ckpt")
+
+
+# -- a game that a user wrote in a file of their own
+
+OWN = """
+import torch
+from torch import nn
+
+from ganzoo.engine import Adam, Player
+from ganzoo.models.generative import Generative
+from ganzoo.priors import Uniform
+from ganzoo.roles import Discriminator, Generator
+
+
+class Painter(Generator):
+    def __init__(self, image_shape=(1, 8, 8), width=8):
+        super().__init__(image_shape, Uniform(dim=3))
+        size = torch.Size(image_shape).numel()
+        self.net = nn.Sequential(nn.Linear(3, width), nn.SiLU(), nn.Linear(width, size), nn.Tanh())
+
+    def forward(self, z, y=None):
+        return self.net(z).unflatten(1, self.image_shape)
+
+
+class Critic(Discriminator):
+    def __init__(self, image_shape=(1, 8, 8)):
+        super().__init__(image_shape)
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(torch.Size(image_shape).numel(), 1))
+
+    def forward(self, x, y=None):
+        return self.net(x).flatten()
+
+
+class Duel(Generative):
+    names = {"generator": "Painter", "critic": "Critic"}
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, lr: float = 1e-3):
+        super().__init__()
+        self.hold(Painter=generator)
+        self.Critic, self.lr = discriminator, lr
+
+    def players(self):
+        return {
+            "c": Player(self.c_loss, [self.Critic], Adam(lr=self.lr)),
+            "p": Player(self.p_loss, [self.Painter], Adam(lr=self.lr)),
+        }
+
+    def c_loss(self, batch):
+        x, _ = batch
+        return {"adv": (self.Critic(self.Painter(self.prior(len(x)))) - self.Critic(x)).mean().tanh()}
+
+    def p_loss(self, batch):
+        return {"adv": -self.Critic(self.Painter(self.prior(len(batch[0])))).mean().tanh()}
+"""
+FIT = [
+    *("--model", "Duel", "--model.generator", "Painter", "--model.discriminator", "Critic"),
+    *("--data", "Digits", "--data.batch_size", "16", "--run", "run", "--trainer.accelerator", "cpu"),
+    *("--trainer.max_steps", "6", "--trainer.val_check_interval", "6", "--evaluate.n", "20", "--evaluate.n_test", "20"),
+    *("--grid.every", "3", "--watch.every", "2"),
+]
+
+
+def command(folder, log, *words):
+    """Run the command in a process of its own, in a folder, with the user's file."""
+
+    def run():
+        os.chdir(folder)
+        return main(words)
+
+    assert in_child(run, log) == 0, log.read_text()
+
+
+def test_a_game_of_the_users_own_goes_through_every_verb(tmp_path, monkeypatch):
+    (tmp_path / "duel.py").write_text(OWN)
+    log, mine = tmp_path / "log", ("--import", "duel")
+    best = "run/checkpoints/best.ckpt"
+    command(tmp_path, log, "fit", *mine, *FIT)
+    assert f"ganzoo test --import duel --ckpt_path {best}" in log.read_text()
+    assert len(list((tmp_path / "run" / "grids").glob("*.png"))) == 2
+    assert "watch/diversity" in next((tmp_path / "run" / "csv").rglob("metrics.csv")).read_text()
+    command(tmp_path, log, "test", *mine, "--ckpt_path", best, "--evaluate.n_test", "20")
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["n_samples"] == 20
+    command(tmp_path, log, "export", *mine, best, "--out", "published")
+    assert "# Duel on Digits" in (tmp_path / "published" / "README.md").read_text()
+    command(tmp_path, log, "generate", *mine, "published", "--seeds", "3-9", "--format", "npz", "--out", "a")
+    command(tmp_path, log, "generate", *mine, best, "--seeds", "0-20", "--format", "npz", "--out", "b")
+
+    def predict(*words):
+        os.chdir(tmp_path)
+        return main(["predict", *mine, "--ckpt_path", best, "--samples.format", "npz", *words])
+
+    assert in_child(lambda: predict("--samples.n", "1100", "--samples.out", "one"), log) == 0, log.read_text()
+    two = ("--samples.n", "1100", "--samples.out", "two", "--trainer.devices", "2")
+    assert on_ranks(2, lambda: predict(*two), log) == [0, 0], log.read_text()
+    one, two = arrays(tmp_path / "one"), arrays(tmp_path / "two")
+    assert list(one) == list(two)
+    assert all(np.array_equal(one[name]["images"], two[name]["images"]) for name in one)
+    few, many = (next(iter(arrays(tmp_path / name).values()))["images"] for name in ("a", "b"))
+    assert np.array_equal(few, many[3:10])
+    assert np.array_equal(many, next(iter(one.values()))["images"][:21])
+    with pytest.raises(ValueError, match=r"unknown class 'duel\.Painter'.*--import duel"):
+        ganzoo.load(tmp_path / "published")

@@ -14,60 +14,69 @@ from ganzoo.cli.front import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text()
 COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 
-ROW = re.compile(
-    r"^\| (?P<name>\w+) \| .*\]\(https://\S+\) \| \[\w+\.py\]\(ganzoo/models/\w+\.py\),"
-    r" \[(?P<config>\w+)\]\(configs/models/(?P=config)\.yaml\)"
-    r"(?:, \[(?:fd|mse) (?P<value>[\d.]+)\]\(benchmarks/RESULTS\.md#(?P<anchor>[\w-]+)\)"
-    r" by \[(?P<recipe>[\w-]+)\]\(configs/recipes/(?P=recipe)\.yaml\))? \|$",
-    flags=re.MULTILINE,
+ROWS = re.findall(r"^\| (\w+) \| .* \| (\[\w+\.py\].*) \|$", README, flags=re.MULTILINE)  # variant, last column
+SAID = re.compile(
+    r"\[(\w+\.py)\]\(ganzoo/models/\1\), \[(\w+)\]\(configs/models/\2\.yaml\), (?:not measured|"
+    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/\6\.yaml\))"
 )
-ROWS = {row["name"]: row for row in ROW.finditer(README)}
-FORM = """README's table needs a row
-
-| {0} | who plays | what they minimise | [Author year](https://...) | [FILE.py](ganzoo/models/FILE.py), [{1}](configs/models/{1}.yaml) |
-
-Of a run that was measured, add before the last bar:
-, [fd 1.234](benchmarks/RESULTS.md#HEADING) by [{1}-mnist](configs/recipes/{1}-mnist.yaml)"""  # noqa: E501
+EXPECTED = (
+    "[FILE.py](ganzoo/models/FILE.py), [NAME](configs/models/NAME.yaml), and then `not measured`, or"
+    " [fd NUMBER](benchmarks/RESULTS.md#SECTION) by [RECIPE](configs/recipes/RECIPE.yaml)"
+)
+COLUMNS = {"fd": ("fd", "fd, 10,000 samples (floor)"), "mse": ("recon mse",)}  # of RESULTS.md
 
 
-@pytest.mark.parametrize("name", models.__all__)
-def test_the_table_has_a_row_for_every_variant(name):
-    assert name in ROWS, FORM.format(name, name.lower())
-    assert ROWS[name]["config"] == name.lower()
-    played = yaml.safe_load((ROOT / "configs" / "models" / f"{name.lower()}.yaml").read_text())
-    assert played["model"]["class_path"] == f"ganzoo.models.{name}"
+def test_the_table_lists_every_variant():
+    assert sorted(name for name, _ in ROWS) == sorted(models.__all__), "README's table has one row for each variant"
 
 
-def test_the_table_has_no_other_rows():
-    assert set(ROWS) == set(models.__all__)
+@pytest.mark.parametrize(("name", "said"), ROWS)
+def test_a_row_names_the_equation_the_configuration_and_what_was_measured(name, said):
+    found = SAID.fullmatch(said)
+    assert found, f"{name}: expected {EXPECTED}; got {said}"
+    file, config, metric, number, anchor, recipe = found.groups()
+    assert f"class {name}(" in (ROOT / "ganzoo" / "models" / file).read_text()
+    assert config == name.lower()
+    assert class_of(f"models/{config}") == f"ganzoo.models.{name}"
+    if metric:
+        assert class_of(f"recipes/{recipe}") == f"ganzoo.models.{name}"
+        assert shown(anchor, recipe, COLUMNS[metric]) == number
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row["value"]])
-def test_a_number_is_that_of_its_recipe(name):
-    """It stands in the row of the recipe, under the heading that the link names, and the recipe plays the variant."""
-    value, anchor, recipe = ROWS[name]["value"], ROWS[name]["anchor"], ROWS[name]["recipe"]
-    sections = {heading(text): text for text in RESULTS.split("\n## ")}
-    assert anchor in sections, f"RESULTS.md has no heading {anchor}: there are {', '.join(sections)}"
-    rows = [line for line in sections[anchor].split("\n") if line.startswith(f"| [{recipe}](")]
-    assert len(rows) == 1, f"RESULTS.md has {len(rows)} rows of {recipe} under {anchor}"
-    assert value in re.split(r"[ |]+", rows[0]), f"README says {value} for {name}, RESULTS.md {rows[0]}"
-    played = yaml.safe_load((ROOT / "configs" / "recipes" / f"{recipe}.yaml").read_text())["model"]["class_path"]
-    assert played == f"ganzoo.models.{name}"
+def class_of(config):
+    """The game that a configuration plays."""
+    return yaml.safe_load(Path(find_config(config)).read_text())["model"]["class_path"]
 
 
-def heading(section):
-    """The anchor of a section."""
-    return re.sub(r"[^\w-]", "", section.split("\n")[0].lower().replace(" ", "-"))
+def shown(anchor, recipe, columns):
+    """The number of a recipe in the section of RESULTS.md that a link names, without its floor."""
+    text = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    (section,) = [part for part in text.split("\n## ") if slug(part.split("\n")[0]) == anchor]
+    rows = [line.strip("| ").split(" | ") for line in section.split("\n") if line.startswith("| ")]
+    (row,) = [row for row in rows if row[0] == f"[{recipe}](../configs/recipes/{recipe}.yaml)"]
+    (at,) = [rows[0].index(name) for name in columns if name in rows[0]]
+    return row[at].split(" (")[0]
 
 
-def test_every_link_leads_somewhere():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+def slug(heading):
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md"])
+def test_every_link_leads_somewhere(document):
+    path = ROOT / document
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text())
     assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
+    for file, anchor in links:
+        target = path.parent / file if file else path
+        assert target.exists(), f"{document}: no {file}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), flags=re.MULTILINE)
+            assert anchor in map(slug, headings), f"{document}: no section #{anchor} in {file}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

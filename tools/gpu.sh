@@ -3,13 +3,13 @@
 #
 #   tools/gpu.sh pack              with a network: fill the folder wheels/ (git-ignored, under 60 MiB)
 #   tools/gpu.sh run [OUT [...]]   on the card: within 6 minutes the CUDA cases of the tests and
-#                                  benchmarks/speed/gpu.py, which takes the words after OUT
+#                                  benchmarks.speed.gpu, which takes the words after OUT
 #
 # pack downloads what such a machine lacks, as wheels that fit any Python, and copies 10,000 images of CIFAR-10 from
 # the JPEG shards in $GANZOO_DATA/cifar10-jpeg, if they are there. Where ignored files stay behind, name wheels/.
 # run installs nothing: wheels of what this Python cannot import are unzipped into a temporary folder. It writes
 # OUT/gpu-CARD.json row by row, OUT/gpu-CARD.png and OUT/gpu.log (OUT: by default $OUT, else benchmarks/results).
-# The table of RESULTS.md: python benchmarks/speed/gpu.py --table OUT/gpu-CARD.json
+# The table of RESULTS.md: python -m benchmarks.speed.gpu --table OUT/gpu-CARD.json
 #
 # PYTHON=... chooses the Python. To try all but the card: tools/gpu.sh run /tmp/out --device cpu --quick
 set -u -o pipefail
@@ -62,8 +62,8 @@ run() { # into $1, with the other words for gpu.py
   timeout 90 "$PYTHON" -c '
 import ganzoo, jsonargparse, lightning, sys, torch
 print("python", sys.version.split()[0], "torch", torch.__version__, "CUDA", torch.version.cuda, end=" ")
-print("lightning", lightning.__version__, "jsonargparse", jsonargparse.__version__)' || return 1
-  timeout $((LIMIT - SECONDS)) "$PYTHON" benchmarks/speed/gpu.py --out "$out" --deadline $((LIMIT - SECONDS - 25)) "$@"
+print("lightning", lightning.__version__, "jsonargparse", jsonargparse.__version__)' || { echo "what is missing is brought by: tools/gpu.sh pack" >&2; return 1; }
+  timeout $((LIMIT - SECONDS)) "$PYTHON" -m benchmarks.speed.gpu --out "$out" --deadline $((LIMIT - SECONDS - 25)) "$@"
 }
 
 case ${1:-} in

@@ -1,8 +1,8 @@
 """What ganzoo does on a card, within minutes: a row is written as soon as it is measured, and none stops the next.
 
-python benchmarks/speed/gpu.py                              on a machine that lacks packages: tools/gpu.sh
-python benchmarks/speed/gpu.py --device cpu --quick         tries the script itself
-python benchmarks/speed/gpu.py --table benchmarks/results/gpu-NAME.json
+python -m benchmarks.speed.gpu                              on a machine that lacks packages: tools/gpu.sh
+python -m benchmarks.speed.gpu --device cpu --quick         tries the script itself
+python -m benchmarks.speed.gpu --table benchmarks/results/gpu-NAME.json
 
 A part runs in a process of its own, so that no crash, no endless kernel and no broken CUDA context reaches the next.
 CIFAR-10 is read from JPEG shards under $GANZOO_DATA/cifar10-jpeg; without them there is noise in its place.
@@ -25,8 +25,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from gpu_parts import PARTS, ROOT, Row
 
+from benchmarks.speed.gpu_parts import PARTS, ROOT, Row
 from ganzoo.cli.train import quiet
 from ganzoo.files import write_atomically
 
@@ -159,14 +159,14 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    given, start = parse(), time.monotonic()
+    given = parse()
     if given.table:
         print(table(given.table))
         return
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # deterministic kernels need it before the first product
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic kernels: before the first product
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looks for a card without spoiling it
+    if given.device == "cuda" and not torch.cuda.device_count():
+        sys.exit("no CUDA device here: --device cpu --quick tries the script itself")
     if given.quick:
         torch.set_num_threads(1)
     quiet()
@@ -174,7 +174,13 @@ def main() -> None:
     known = header(given.device)
     slug = re.sub("[^a-z0-9]+", "-", known["card"].lower()).strip("-")
     given.report = Report(given.out / f"gpu-{slug}.json", known)
-    together = given.device == "cuda" and spoilt()
+    run(given)
+    print(f"written to {given.report.path}")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Run the parts that were asked for, until the time is over."""
+    start, together = time.monotonic(), given.device == "cuda" and spoilt()
     for part in given.only:
         left = given.deadline - (time.monotonic() - start)
         if left < 5:
@@ -183,7 +189,6 @@ def main() -> None:
             work(given, part)
         else:
             alone(given, part, min(left, PARTS[part][1]))
-    print(f"written to {given.report.path}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,24 @@ from typing import Any
 
 import lightning as L
 import torch
-from gpu_steps import EAGER, Given, Noise, Row, Rows, compiled, each, fit, laps, networks, rate, repeat, steps, sync
 
-from ganzoo.callbacks import Evaluate
+from benchmarks.speed.gpu_steps import (
+    EAGER,
+    Given,
+    Noise,
+    Row,
+    Rows,
+    compiled,
+    each,
+    fit,
+    laps,
+    networks,
+    rate,
+    repeat,
+    steps,
+    sync,
+)
+from ganzoo.callbacks import Evaluate, evaluate
 from ganzoo.data import Digits, ImageData, Shards
 from ganzoo.data.base import data_root
 from ganzoo.inference import BLOCK, sample_seeds
@@ -82,19 +97,19 @@ def verdict(given: Given) -> Rows:
 def judged(given: Given, n: int) -> dict[str, Row]:
     spent: dict[str, float] = defaultdict(float)
     model, judge = DCGAN(*networks(4 if given.quick else 32, (1, 28, 28))), Evaluate(n=n)
-    for name in ("judge", "references", "features", "weigh"):
-        clock(judge, name, spent, given.device)
+    for owner, name in ((judge, "judge"), (judge, "references"), (judge, "weigh"), (evaluate, "extracted")):
+        clock(owner, name, spent, given.device)
     clock(model, "sample", spent, given.device)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GANZOO_CACHE"] = folder
         how: Any = {"callbacks": [judge], "default_root_dir": folder, "logger": False, "enable_progress_bar": False}
         L.Trainer(accelerator=given.device, devices=1, **how).validate(model, datamodule=Digits(size=28), verbose=False)
-    spent["features"] -= spent["sample"]
+    spent["extracted"] -= spent["sample"]
     return {name: {"value": seconds, "unit": "s", "seconds": seconds} for name, seconds in spent.items()}
 
 
 def clock(owner: object, name: str, spent: dict[str, float], device: str) -> None:
-    """Add up the seconds of a method."""
+    """Add up the seconds of a method, or of a function of a module."""
     method = getattr(owner, name)
 
     def clocked(*args: Any, **kwargs: Any) -> Any:

@@ -14,6 +14,7 @@ import ganzoo.models
 import ganzoo.networks
 import ganzoo.priors
 from ganzoo.catalogue import configs, nearest
+from ganzoo.cli import own
 
 NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a path but",
          "Expected a <class 'NoneType'>")  # fmt: skip
@@ -101,7 +102,8 @@ def flag(word: str, argv: Sequence[str]) -> str:
 
 def class_names() -> set[str]:
     """Return the names of all classes that a configuration can name."""
-    return {name for package in PLACES.values() for name, value in vars(package).items() if isinstance(value, type)}
+    ours = {name for package in PLACES.values() for name, value in vars(package).items() if isinstance(value, type)}
+    return ours | {path.rpartition(".")[2] for path in own.classes()}
 
 
 def parameters(*packages: Any) -> set[str]:

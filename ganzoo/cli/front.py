@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ganzoo import __version__
 from ganzoo.catalogue import classes, configs, find_config, nearest
-from ganzoo.cli import verbs
+from ganzoo.cli import own, verbs
 from ganzoo.cli.parser import Parser
 
 HELP = """ganzoo: train, judge and use generative adversarial networks
@@ -35,6 +35,8 @@ without a trainer
 A model is a folder written by export, or a checkpoint. A latent is a seed, a row of an npz (--latents), or a picture
 (--images, of a model with an encoder). The command line wins over --config files, later files over earlier ones, and
 all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
+Games and networks of your own: --import my_gan (a module, or my_gan.py in this folder) with every verb. A file never
+decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.
 Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; all of it: GANZOO_TRACEBACK=1."""
 
 TRAINED = ("fit", "validate", "test", "predict")
@@ -55,21 +57,8 @@ VERBS = (*TRAINED, *UNTRAINED)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(HELP)
-        return 0
-    if argv[0] == "--version":
-        print(f"ganzoo {__version__}")
-        return 0
-    verb, rest = argv[0], argv[1:]
-    if verb not in VERBS:
-        return fail(f"no verb {verb!r}{nearest(verb, VERBS)} (see `ganzoo --help`)")
     try:
-        if verb in TRAINED:
-            return trained(verb, rest)
-        run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)
-        return run(rest)
+        return answer(own.bring(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
         print("ganzoo: interrupted", file=sys.stderr)
         return 130
@@ -78,6 +67,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         return fail(f"{error}: free some space, or choose another folder, and resume" if full else str(error))
+
+
+def answer(argv: list[str]) -> int:
+    """Run a verb, or print what was asked for."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0
+    if argv[0] == "--version":
+        print(f"ganzoo {__version__}")
+        return 0
+    verb, rest = argv[0], argv[1:]
+    if verb not in VERBS:
+        raise ValueError(f"no verb {verb!r}{nearest(verb, VERBS)} (see `ganzoo --help`)")
+    if verb in TRAINED:
+        return trained(verb, rest)
+    run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)
+    return run(rest)
 
 
 def fail(message: str) -> int:
@@ -106,7 +112,7 @@ def check_names(argv: list[str]) -> None:
     for option, value in options(argv):
         if option in ("--model", "--data") and "." not in value and not value.lstrip().startswith("{"):
             package = {"--model": "models", "--data": "data"}[option]
-            known = classes(package)
+            known = {*classes(package), *(path.rpartition(".")[2] for path in own.classes())}
             if value not in known:
                 raise ValueError(
                     f"no {option[2:]} {value!r}{nearest(value, known)} (`ganzoo list {package}` shows all)"
@@ -137,6 +143,10 @@ def list_(rest: list[str]) -> int:
             print(f"{package}:")
             for name, sentence in classes(package).items():
                 print(f"  {name:22} {sentence}")
+    if own.MODULES and what is None:
+        print("imported:")
+        for path, cls in sorted(own.classes().items()):
+            print(f"  {path:22} {(cls.__doc__ or '').strip().partition(chr(10))[0]}")
     if what in (None, "configs"):
         print("configs (for --config):")
         for name in configs():

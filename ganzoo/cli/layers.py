@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
+from ganzoo.cli.known import OBJECTS, run_layer
+from ganzoo.trust import checked
 
 RUNS = Path("runs")
 
@@ -97,14 +99,14 @@ def checkpoint_layer(path: Path, verb: str) -> str:
     ``fit`` goes on with the whole configuration of the run, the other verbs take model and data.
 
     Raises:
-        ValueError: the file is damaged, or was made from networks that have no configuration.
+        ValueError: the file is damaged, was made from networks that have no configuration, or would import something.
     """
     ours = read_checkpoint(path)["ganzoo"]
-    config = path.parent.parent / "config.yaml"
-    if verb == "fit" and config.is_file():
-        return str(config)
+    run = path.parent.parent / "config.yaml"
+    if verb == "fit" and run.is_file():
+        return json.dumps(run_layer(run, ours["model"]))
     layer = {key: ours[key] for key in ("model", "data") if ours.get(key)}
     for key, value in layer.items():
         if "reason" in value:
             raise ValueError(f"{path} does not know its {key}: {value['reason']}")
-    return json.dumps(layer)
+    return json.dumps({key: checked(value, OBJECTS[key], str(path)) for key, value in layer.items()})

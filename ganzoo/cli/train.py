@@ -20,12 +20,13 @@ from lightning.pytorch.loggers import WandbLogger
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.condition import condition_of
+from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered, option
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
 from ganzoo.config import Configurable
 from ganzoo.data import ImageData
-from ganzoo.engine.game import Game
+from ganzoo.engine.game import Game, config_or_reason
 from ganzoo.files import write_atomically
 from ganzoo.hub import load
 from ganzoo.roles import Classes, Discriminator, Encoder, Generator, Images, JointDiscriminator
@@ -156,11 +157,12 @@ class ZooCLI(LightningCLI):
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
         labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
+        words = own.words(*(config_or_reason(made) for made in (self.model, self.datamodule)))
         print(f"""
 trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
-  ganzoo test --ckpt_path {checkpoint}
-  ganzoo generate {checkpoint} --seeds 0-63{labels} --out samples
-  ganzoo export {checkpoint} --out published/{run.name}""")
+  ganzoo test{words} --ckpt_path {checkpoint}
+  ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
+  ganzoo export{words} {checkpoint} --out published/{run.name}""")
 
 
 def network_arguments() -> list[str]:

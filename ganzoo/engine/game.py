@@ -87,6 +87,8 @@ class Game(Configurable, L.LightningModule):
             CountBatches.install(self.trainer)
             for message in ("Found .* module.* in eval mode", ".*LeafSpec.*", ".*validation_step. but have no"):
                 warnings.filterwarnings("ignore", message=message)  # the average is in eval mode; judging is optional
+        if stage == "predict":
+            warnings.filterwarnings("ignore", message="predict returned None")  # a callback writes the samples
         AtomicCheckpoints.install(self.trainer)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.fabric.utilities.cloud_io import _load
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.loops.optimization.manual import _ManualOptimization
 
+from ganzoo.checkpoints import read_checkpoint, write_checkpoint
 from ganzoo.files import write_atomically
 
 
@@ -59,11 +58,17 @@ class AtomicCheckpoints(TorchCheckpointIO):
         if "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
-        write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+        write_atomically(Path(path), lambda temporary: write_checkpoint(checkpoint, temporary))
 
     def load_checkpoint(
-        self, path: _PATH, map_location: Any = "cpu", weights_only: bool | None = None
+        self, path: _PATH, map_location: Any = lambda storage, place: storage, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint, without pickles unless ``weights_only=False`` asks for them."""
-        checkpoint: dict[str, Any] = _load(path, map_location, weights_only=weights_only is not False)
-        return checkpoint
+        """Return the checkpoint at ``path``, if it is as it was written; the tensors stay on the CPU.
+
+        Raises:
+            ValueError: it is damaged, or was not written by a game.
+        """
+        if "://" in str(path) or weights_only is False:
+            trusted = {} if weights_only is None else {"weights_only": weights_only}
+            return super().load_checkpoint(path, map_location, **trusted)
+        return read_checkpoint(path)

@@ -14,6 +14,7 @@ from ganzoo.config import build
 from ganzoo.engine.game import Game
 from ganzoo.models.generative import Generative
 from ganzoo.roles import Generator
+from ganzoo.trust import checked
 
 
 def create(name: str, image_shape: Sequence[int] = (1, 32, 32), generator: Generator | None = None) -> Generative:
@@ -69,7 +70,7 @@ def game_of(path: Path) -> tuple[Game, dict[str, Any]]:
     ours = checkpoint["ganzoo"]
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    game = build(ours["model"])
+    game = build(checked(ours["model"], Game, str(path)))
     if not isinstance(game, Game):
         raise ValueError(f"{path} holds a {type(game).__name__}, which is no game")
     game.on_load_checkpoint(checkpoint)

@@ -15,6 +15,7 @@ from ganzoo.config import Config, build
 from ganzoo.hub.form import Pretrained, read_config, weights_of
 from ganzoo.hub.games import game_of
 from ganzoo.roles import Encoder, Generator
+from ganzoo.trust import checked
 
 
 def load(source: str | Path) -> Pretrained:
@@ -77,9 +78,9 @@ def _from_checkpoint(path: Path) -> Pretrained:
             continue  # it was trained, but no file can say how it was made
         if "reason" in made:
             raise ValueError(f"{path} cannot be used without its game: the generator {made['reason']}")
-        prefix = made["prefix"]
+        prefix = str(made.get("prefix"))
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        networks[name] = filled({k: made[k] for k in ("class_path", "init_args")}, own, f"{path}", f"{path}")
+        networks[name] = filled({key: made[key] for key in made if key != "prefix"}, own, f"{path}", f"{path}")
     return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours})
 
 
@@ -123,6 +124,7 @@ def checked_roles(networks: dict[str, nn.Module], source: Path) -> dict[str, nn.
 
 def _without_weights(config: Config, source: str) -> nn.Module:
     """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
+    config = checked(config, nn.Module, source)
     try:
         with torch.device("meta"):
             network = build(config)

@@ -10,8 +10,7 @@ from typing import Any
 from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
-from ganzoo import __version__
-from ganzoo.config import Config, Configurable
+from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card

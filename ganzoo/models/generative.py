@@ -49,7 +49,8 @@ class Generative(Game):
 
     def prior(self, n: int) -> Tensor:
         """Draw z, [n, dim]."""
-        z = self.G.prior.sample(n, self.device)
+        G: Generator = getattr(self, self.names["generator"])
+        z = G.prior.sample(n, self.device)
         return z if self.dtype == z.dtype else z.to(self.dtype)
 
     @property
@@ -132,16 +133,16 @@ class Generative(Game):
             ValueError: G's images or E's latents have the wrong shape, or the data's images or classes are not G's.
         """
         data = getattr(self._trainer, "datamodule", None)
-        expected = self.G.image_shape
+        model = self.trained
+        G, E, expected = model.generator, model.encoder, model.generator.image_shape
         if data is not None and tuple(getattr(data, "image_shape", expected)) != expected:
             raise ValueError(f"the data has images of shape {tuple(data.image_shape)}, the generator makes {expected}")
-        check_condition(type(self), self.G, data)
-        x, y = some_images(self.trained.generator, 2)
-        E = self.trained.encoder
+        check_condition(type(self), G, data)
+        x, y = some_images(G, 2)
         if E is not None:
             z = told(E, x, y if E.num_classes else None)
-            if tuple(z.shape) != (2, self.G.prior.dim):
-                raise ValueError(f"encoder must return latents of shape {[2, self.G.prior.dim]}, got {list(z.shape)}")
+            if tuple(z.shape) != (2, G.prior.dim):
+                raise ValueError(f"encoder must return latents of shape {[2, G.prior.dim]}, got {list(z.shape)}")
 
 
 def check_condition(game: type[Generative], generator: Generator, data: object) -> None:

@@ -5,14 +5,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.optim import Optimizer, RMSprop
+from ganzoo.engine.optim import RMSprop
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
 from ganzoo.roles import ChannelGenerator, Discriminator, Encoder, Generator
 
 
-class IBGAN(GAN):
+class IBGAN(
+    GAN,
+    objective=NonSaturating(),
+    d_optimizer=RMSprop(lr=1e-6, momentum=0.9),
+    g_optimizer=RMSprop(lr=5e-5, momentum=0.9),
+):
     """Information-bottleneck GAN: InfoGAN on z, which reaches the image through a noisy channel e(r|z) that costs.
 
         min_{G,e,q} max_D  V(D, G) - [I^L - β I^U],    r ~ e(r|z),  x = G(r)
@@ -41,8 +46,6 @@ class IBGAN(GAN):
         discriminator: D.
         encoder: q: images -> ẑ, a point of as many numbers as z has.
         beta: β.
-        objective: The scalar functions of the logit.
-        d_optimizer: How D steps.
         g_optimizer: How G, e and q step.
 
     Raises:
@@ -58,19 +61,9 @@ class IBGAN(GAN):
         discriminator: Discriminator,
         encoder: Encoder,
         beta: float = 0.141,
-        objective: Objective = NonSaturating(),
-        d_optimizer: Optimizer = RMSprop(lr=1e-6, momentum=0.9),
-        g_optimizer: Optimizer = RMSprop(lr=5e-5, momentum=0.9),
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+        super().__init__(generator, discriminator, **kwargs)
         check_channel(generator, encoder)
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
@@ -148,7 +141,7 @@ class Padded(Encoder):
 
     def __init__(self, encoder: Encoder, n_zeros: int) -> None:
         super().__init__(encoder.image_shape, encoder.dim + n_zeros, num_classes=encoder.num_classes)
-        self.encoder, self.n_zeros, self.bounded = encoder, n_zeros, encoder.bounded
+        self.encoder, self.n_zeros = encoder, n_zeros
 
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return [E(x), 0], [N, dim], of images x [N, *image_shape] and labels y [N]."""

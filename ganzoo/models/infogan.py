@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
 from ganzoo.priors import Code
 from ganzoo.roles import Discriminator, Generator, check_images
@@ -17,7 +17,7 @@ from ganzoo.roles import Discriminator, Generator, check_images
 AT_ONCE = 256  # images that Q reads at once
 
 
-class InfoGAN(GAN):
+class InfoGAN(GAN, objective=NonSaturating(), g_optimizer=Adam(lr=1e-3, beta1=0.5)):
     """GAN whose G keeps as much as it can of the codes c, which Q reads back from the image.
 
         min_{G,Q} max_D  V(D, G) - λ L_I(G, Q)
@@ -47,9 +47,7 @@ class InfoGAN(GAN):
         discriminator: D with Q, ``WithCodes(D)``, for the codes of the prior.
         info_weight: λ.
         q_weight: λ_Q; the paper's is λ.
-        objective: The scalar functions of the logit.
         d_optimizer: How D and Q step.
-        g_optimizer: How G steps.
 
     Raises:
         ValueError: the prior has no codes, D does not guess them, or a weight is negative.
@@ -61,19 +59,9 @@ class InfoGAN(GAN):
         discriminator: Discriminator,
         info_weight: float = 1.0,
         q_weight: float = 1.0,
-        objective: Objective = NonSaturating(),
-        d_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
-        g_optimizer: Optimizer = Adam(lr=1e-3, beta1=0.5),
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+        super().__init__(generator, discriminator, **kwargs)
         check_codes(generator, discriminator)
         if info_weight < 0 or q_weight < 0:
             raise ValueError(
@@ -85,19 +73,15 @@ class InfoGAN(GAN):
         """L_D: ``adv`` and ``info``."""
         x, _ = batch
         z = self.prior(len(x))
-        fake, numbers = self.both(self.G(z))
+        fake, numbers = self.D.both(self.G(z))
         return {"adv": self.objective.d(self.D(x), fake), "info": -self.q_weight * self.bound(z, numbers)}
 
     def g_loss(self, batch: Any) -> Terms:
         """L_G: ``adv`` and ``info``."""
         x, _ = batch
         z = self.prior(len(x))
-        fake, numbers = self.both(self.G(z))
+        fake, numbers = self.D.both(self.G(z))
         return {"adv": self.objective.g(fake), "info": -self.info_weight * self.bound(z, numbers)}
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return D's logits [N] and Q's numbers of all codes [N, n] from one pass."""
-        return self.D.both(x)
 
     def bound(self, z: Tensor, numbers: Tensor) -> Tensor:
         """Return L_I of latents z [N, dim] and Q's numbers [N, n] of their images."""
@@ -114,7 +98,7 @@ class InfoGAN(GAN):
         mode = self.D.training
         self.D.eval()
         like = next(self.D.parameters())
-        numbers = torch.cat([self.both(part.to(like))[1] for part in x.split(AT_ONCE)])
+        numbers = torch.cat([self.D.both(part.to(like))[1] for part in x.split(AT_ONCE)])
         self.D.train(mode)
         return numbers
 

@@ -180,7 +180,8 @@ def killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures):
     assert -signal.SIGKILL in fit([*words_of(run), *killer], log, ranks), log.read_text()
     before = state(run)["ganzoo"]["batches"]
     assert 0 < before <= at
-    resume = ["fit", "--run", str(run), "--ckpt_path", "last", "--trainer.callbacks", "null"]
+    own = ["--import", "tests.zoo", "--import", "tests.engine.test_resume"]
+    resume = ["fit", *own, "--run", str(run), "--ckpt_path", "last", "--trainer.callbacks", "null"]
     assert fit(resume, log, ranks) == [0] * ranks, log.read_text()
     one, other = state(expected), state(run)
     assert one["global_step"] == other["global_step"] == STEPS

@@ -73,7 +73,7 @@ def test_f_is_the_formula_and_convex(name):
     torch.testing.assert_close(divergence.f(u), doubles(*map(formula, u.tolist())), rtol=1e-12, atol=1e-12)
     assert (divergence.derivative(u).diff() > -1e-12).all()
     expected = -2 * LOG2 if name == "GANDivergence" else 0.0
-    assert divergence.f(doubles(1.0)).item() == pytest.approx(expected, abs=1e-15)
+    assert divergence.f(doubles(1.0)).item() == pytest.approx(expected, abs=1e-12)
 
 
 @ALL
@@ -83,7 +83,7 @@ def test_the_derivative_is_the_slope(name):
         h = 1e-5 * u
         slope = (formula(u + h) - formula(u - h)) / (2 * h)
         assert divergence.derivative(doubles(u)).item() == pytest.approx(slope, rel=1e-7, abs=1e-7)
-    assert divergence.threshold == pytest.approx(threshold, abs=1e-15)
+    assert divergence.threshold == pytest.approx(threshold, abs=1e-12)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
@@ -335,7 +335,7 @@ def test_lambert_solves_its_equation_at_any_size(dtype):
     y = log_lambert(z)
     eps = torch.finfo(dtype).eps
     torch.testing.assert_close(y.exp() + y, z, rtol=20 * eps, atol=2 * eps)
-    assert log_lambert(torch.ones((), dtype=dtype)).item() == pytest.approx(0, abs=1e-7)
+    assert log_lambert(torch.ones((), dtype=dtype)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_lambert_is_differentiable_twice_and_more():

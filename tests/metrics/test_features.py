@@ -63,7 +63,7 @@ def test_inception_equals_torch_fidelity(made, made_weights):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     images = noise(3, 3, 32)
-    theirs = FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(made_weights))
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(made_weights)).eval()
     features, logits = theirs(images)
     ours = made(images)
     assert ours.features.shape == (3, 2048)
@@ -79,7 +79,7 @@ def test_frechet_distance_of_inception_features_is_torch_fidelitys(made, made_we
 
     d = 64  # of the 2048, whose matrix root takes them 15 s
     sets = noise(8, 3, 32), noise(8, 3, 32, seed=1) // 2
-    theirs = FeatureExtractorInceptionV3("theirs", ["2048"], str(made_weights))
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048"], str(made_weights)).eval()
     statistics = [fid_features_to_statistics(theirs(x)[0][:, :d].double()) for x in sets]
     expected = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     a, b = Moments(d), Moments(d)

@@ -1,0 +1,115 @@
+"""What the files of a run may name: ganzoo's classes, some of Lightning's, and those that ``--import`` brought."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Trainer, callbacks, loggers, profilers, strategies
+
+import ganzoo.callbacks as ours
+import ganzoo.losses
+import ganzoo.models
+import ganzoo.networks  # noqa: F401
+from ganzoo.cli import own
+from ganzoo.config import Configurable
+from ganzoo.data import ImageData
+from ganzoo.engine import Game, GameStrategy
+from ganzoo.trust import check_plain, checked, checked_arguments
+
+OBJECTS: dict[str, type] = {"model": Game, "data": ImageData}
+ARGUMENTS: dict[str, type] = {
+    "trainer": Trainer,
+    "evaluate": ours.Evaluate,
+    "grid": ours.SampleGrid,
+    "watch": ours.Watch,
+    "checkpoint": ours.Checkpoints,
+    "samples": ours.SampleWriter,
+}
+VALUES = ("seed_everything", "compile")
+LETTERS = 100_000  # of config.yaml
+LIGHTNING: dict[Any, tuple[str, ...]] = {  # classes that call nothing that they are given by name
+    loggers: ("CSVLogger", "TensorBoardLogger", "WandbLogger", "MLFlowLogger", "CometLogger"),
+    callbacks: (
+        *("DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelSummary", "RichModelSummary"),
+        *("RichProgressBar", "TQDMProgressBar"),
+    ),
+    profilers: ("AdvancedProfiler", "SimpleProfiler"),
+    strategies: ("DDPStrategy", "SingleDeviceStrategy"),
+}
+
+
+def known() -> dict[str, type]:
+    """Return the classes that a file may name, by their paths."""
+    theirs = {f"{place.__name__}.{name}": getattr(place, name) for place, names in LIGHTNING.items() for name in names}
+    theirs |= {f"ganzoo.callbacks.{name}": cls for name, cls in vars(ours).items() if isinstance(cls, type)}
+    theirs["ganzoo.engine.GameStrategy"] = GameStrategy
+    return {**theirs, **own.classes(), **Configurable.known}
+
+
+def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
+    """Return what the ``config.yaml`` of a run says, if nothing in it would import, open or call anything.
+
+    Args:
+        path: The file.
+        model: What the run's checkpoint knows of the game: it, too, knows the generator that the game was given.
+
+    Raises:
+        ValueError: names what is wrong.
+    """
+    config, classes, layer = read_yaml(path), known(), {}
+    for key, value in config.items():
+        if value is None or key == "generator":  # where the run was is not repeated; a checkpoint holds G's weights
+            continue
+        if key in OBJECTS:
+            value = with_given(value, model) if key == "model" else value
+            layer[key] = checked(value, OBJECTS[key], str(path), classes)
+        elif key in ARGUMENTS:
+            layer[key] = checked_arguments(ARGUMENTS[key], value, str(path), classes)
+        elif key in VALUES:
+            check_plain(value, str(path))
+            layer[key] = value
+        else:
+            raise ValueError(
+                f"{path}: {key!r} is no part of a run: it has {', '.join([*OBJECTS, *ARGUMENTS, *VALUES])}"
+            )
+    return layer
+
+
+def with_given(config: Any, model: Any) -> Any:
+    """Return the configuration of a game with the generator itself in place of the file that it came from."""
+    match config, model:
+        case (
+            {"init_args": {"generator": {"class_path": "ganzoo.hub.Trained"}} as arguments},
+            {"init_args": {"generator": dict() as generator}},
+        ):
+            return {**config, "init_args": {**arguments, "generator": generator}}
+    return config
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a file of plain YAML.
+
+    Raises:
+        ValueError: it is too long, too deep, refers to itself, or is no YAML.
+    """
+    with open(path, "rb") as file:
+        data = file.read(LETTERS + 1)
+    if len(data) > LETTERS:
+        raise ValueError(f"{path} is no configuration of a run: it has more than {LETTERS} letters")
+    try:
+        config = yaml.load(data, Loader=Plain)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} is damaged: it must hold names with values")
+    return config
+
+
+class Plain(yaml.SafeLoader):
+    """Reads YAML that does not refer to itself: a few aliases can stand for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias: write out what it stands for")
+        return super().compose_node(parent, index)
