@@ -5,12 +5,13 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 """
 
 import errno
+import inspect
 import json
 import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -23,11 +24,14 @@ from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered, option
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
+from ganzoo.config import Configurable
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game, config_or_reason
 from ganzoo.files import write_atomically
 from ganzoo.hub import load
-from ganzoo.roles import Classes, Images
+from ganzoo.roles import Classes, Discriminator, Encoder, Generator, Images, JointDiscriminator
+
+ROLES = (Generator, Discriminator, JointDiscriminator, Encoder)
 
 
 class WrongCall(Exception):
@@ -85,7 +89,7 @@ class ZooCLI(LightningCLI):
             help="The trained G of a game that is played over one: a checkpoint, or a folder written by export.",
         )
         parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
-        for network in ("generator", "discriminator", "encoder", "labeller"):
+        for network in network_arguments():
             target = f"model.init_args.{network}.init_args.image_shape"
             parser.link_arguments("data.image_shape", target, apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
@@ -159,6 +163,13 @@ trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (picture
   ganzoo test{words} --ckpt_path {checkpoint}
   ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export{words} {checkpoint} --out published/{run.name}""")
+
+
+def network_arguments() -> list[str]:
+    """Return the arguments of all games that are networks, such as generator: those of imported games too."""
+    games = [cls for cls in Configurable.known.values() if issubclass(cls, Game)]
+    arguments = [p for game in games for p in inspect.signature(game).parameters.values()]
+    return sorted({p.name for p in arguments if any(kind in ROLES for kind in (p.annotation, *get_args(p.annotation)))})
 
 
 def given_generator(words: list[str]) -> list[str]:
