@@ -1,25 +1,20 @@
 """Loading trained models: published folders, checkpoints, models of the Hugging Face hub."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from torch import Tensor, nn
 
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.config import Config, Configurable, build
+from ganzoo.config import Configurable, build
 from ganzoo.hub.form import FILES, Pretrained, networks_of, read_config
+from ganzoo.hub.tensors import read_network, rebuilt
 from ganzoo.models.generative import Generative
 from ganzoo.roles import Encoder, Generator
-from ganzoo.trust import checked
 
 
 class Trained(Generator):
@@ -107,57 +102,13 @@ def list_models() -> list[str]:
 def _from_folder(folder: Path) -> Pretrained:
     config = read_config(folder)
     networks = {
-        name: _network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
+        name: read_network(folder / FILES[name], made, config["sha256"].get(FILES[name]))
         for name, made in config["networks"].items()
     }
     for name, role in (("generator", Generator), ("encoder", Encoder), ("labeller", Encoder)):
         if name in networks and not isinstance(networks[name], role):
             raise ValueError(f"{folder / 'config.json'} names {type(networks[name]).__name__} as {name}, which is none")
     return Pretrained(networks, config)
-
-
-def _network(path: Path, config: Config, expected: str | None) -> nn.Module:
-    """Make a network without weights, check a file of tensors against it, and put them in."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    data = path.read_bytes()
-    if data[:2] == b"PK" or data[:1] == b"\x80":
-        raise ValueError(f"{path} is a pickle, not safetensors: refused, because loading it could run code")
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise ValueError(f"{path} was altered or damaged: its SHA-256 is not the one in config.json. Download it again")
-    try:
-        tensors = tensors_from_bytes(data)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not safetensors: {error}") from error
-    network = _without_weights(config, path)
-    wanted = network.state_dict()
-    if wanted.keys() != tensors.keys():
-        raise ValueError(
-            f"{path} and config.json do not belong together: missing {sorted(wanted.keys() - tensors.keys())[:3]},"
-            f" unknown {sorted(tensors.keys() - wanted.keys())[:3]}"
-        )
-    for key, value in wanted.items():
-        if tensors[key].shape != value.shape or tensors[key].dtype != value.dtype:
-            raise ValueError(f"{path}: {key} is {_kind(tensors[key])}, config.json needs {_kind(value)}")
-    network.load_state_dict(tensors, strict=True, assign=True)
-    return network
-
-
-def _without_weights(config: Config, path: Path) -> nn.Module:
-    """Make a network that takes no memory, so that nothing is allocated before the shapes are known to be right."""
-    config = checked(config, nn.Module, str(path.parent / "config.json"))
-    try:
-        with torch.device("meta"):
-            network = build(config)
-    except Exception as error:  # a damaged configuration can fail in any way
-        raise ValueError(f"{path.parent / 'config.json'} describes no network: {error}") from error
-    if not isinstance(network, nn.Module):
-        raise ValueError(f"{path.parent / 'config.json'} names {type(network).__name__}, which is no network")
-    return network
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def _from_checkpoint(path: Path) -> Pretrained:
@@ -175,13 +126,9 @@ def game_of(path: Path) -> tuple[Generative, dict[str, Any]]:
     ours = checkpoint["ganzoo"]
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    model = build(checked(ours["model"], nn.Module, str(path)))
+    model = rebuilt(ours["model"], checkpoint["state_dict"], str(path))
     if not isinstance(model, Generative):
         raise ValueError(f"{path} holds a {type(model).__name__}, which has no generator to sample")
-    try:
-        model.load_state_dict(checkpoint["state_dict"], strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
     model.eval()
     return model, ours
 

@@ -93,6 +93,7 @@ def test_the_code_beside_a_checkpoint_stays_where_it_is(verb, place):
 def test_without_the_check_it_would_run(place, monkeypatch):
     altered(place, "model", {"class_path": "helper.Net", "init_args": {}})
     monkeypatch.setattr(ganzoo.cli.layers, "checked", lambda config, *args: config)
+    monkeypatch.setattr(ganzoo.cli.layers, "fitting", lambda *args: None)
     assert watched(lambda: main(words("test")), place).status != 0
     assert (place / "RAN").read_text() == "ran"
     (place / "RAN").unlink()
