@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["create", "list_models", "load"]
+from ganzoo.config import __version__ as __version__
+
+__all__ = ["create", "list_models", "load", "load_game"]
 
 if TYPE_CHECKING:
-    from ganzoo.hub import create, list_models, load
+    from ganzoo.hub import create, list_models, load, load_game
 
 
 def __getattr__(name: str) -> Any:
@@ -16,3 +17,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(ganzoo.hub, name)
     raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too, so that help and tab completion show them."""
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+__version__ = "0.1.0"
 MOVED = {  # modules and classes as files of version 0.1 name them, and where they are now
     "ganzoo.divergences": "ganzoo.losses",
     "ganzoo.latents": "ganzoo.priors",
@@ -24,18 +25,27 @@ Config = dict[str, Any]  # {"class_path": "ganzoo.models.DCGAN", "init_args": {.
 class Configurable:
     """Base of everything that a checkpoint or a published model must be able to rebuild.
 
-    The arguments of the constructor are recorded as plain values, nested objects included. A subclass that
-    fixes an argument of its parent declares it in its own signature with the fixed value as default.
+    The arguments of the constructor are recorded as plain values, nested objects included. A subclass that differs
+    from its parent in the default of an argument says so in its first line, and its signature shows it:
+
+        class LSGAN(GAN, objective=LeastSquares()):
     """
 
     known: ClassVar[dict[str, type["Configurable"]]] = {}
     _recorded: dict[str, Any]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        Configurable.known[path_of(cls)] = cls
+    def __init_subclass__(cls, **defaults: Any) -> None:
+        """Let the constructor record its arguments, and give some of them other defaults.
+
+        Raises:
+            TypeError: the class takes no such argument.
+        """
+        super().__init_subclass__()
         if "__init__" in cls.__dict__:
             setattr(cls, "__init__", _recording(cls.__dict__["__init__"]))  # noqa: B010
+        if defaults:
+            setattr(cls, "__init__", _with_defaults(cls, defaults))  # noqa: B010
+        Configurable.known[path_of(cls)] = cls
 
     def config(self) -> Config:
         """Return the class path and the arguments that make this object again.
@@ -152,3 +162,50 @@ def _recording(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *args, **kwargs)
 
     return wrapped
+
+
+def _with_defaults(cls: Any, defaults: dict[str, Any]) -> Callable[..., None]:
+    """Return the constructor with other defaults, also of arguments that it passes on.
+
+    Raises:
+        TypeError: the class takes no such argument.
+    """
+    own, taken = cls.__dict__.get("__init__"), _taken(cls)
+    if unknown := [name for name in defaults if name not in taken]:
+        raise TypeError(f"{cls.__name__} takes no argument {unknown[0]!r}: there are {', '.join(taken)}")
+    positions = [name for name, p in taken.items() if p.kind is not p.KEYWORD_ONLY]
+
+    @functools.wraps(cls.__init__)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = {*positions[: len(args)], *kwargs}
+        missing = {name: value for name, value in defaults.items() if name not in given}
+        construct = super(cls, self).__init__ if own is None else functools.partial(own, self)
+        construct(*args, **missing, **kwargs)
+
+    init.__signature__ = _declared(inspect.signature(cls.__init__), taken, defaults)  # type: ignore[attr-defined]
+    return init
+
+
+def _declared(
+    signature: inspect.Signature, taken: dict[str, inspect.Parameter], defaults: dict[str, Any]
+) -> inspect.Signature:
+    """Return a signature with other defaults: an object as its configuration, which a command line can take apart."""
+    shown = {name: value.config() if isinstance(value, Configurable) else value for name, value in defaults.items()}
+    parameters = [p.replace(default=shown.pop(p.name, p.default)) for p in signature.parameters.values()]
+    passed_on = [
+        taken[name].replace(default=value, kind=inspect.Parameter.KEYWORD_ONLY) for name, value in shown.items()
+    ]
+    return signature.replace(parameters=[*parameters[:-1], *passed_on, parameters[-1]])  # **kwargs takes them
+
+
+def _taken(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class: its constructor's, and its parents' as far as they are passed on."""
+    taken: dict[str, inspect.Parameter] = {}
+    for init in [base.__dict__["__init__"] for base in cls.__mro__ if "__init__" in base.__dict__]:
+        _, *parameters = inspect.signature(inspect.unwrap(init)).parameters.values()  # as written, in their order
+        for p in parameters:
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+                taken.setdefault(p.name, p)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return taken

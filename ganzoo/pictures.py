@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -74,7 +76,14 @@ def headed(sheet: Image.Image, words: Sequence[str | float], height: int = 16) -
 
 
 def pairs(images: Tensor, others: Tensor, columns: int = 8) -> Image.Image:
-    """Tile images [N, C, H, W] in rows, each with the row of the ``others`` that belong to them below it."""
+    """Tile images [N, C, H, W] in rows, each with the row of the ``others`` that belong to them below it.
+
+    Of two sizes the images take that of the others; of grey and colour both are drawn in colour.
+    """
+    if images.shape[1:] != others.shape[1:]:
+        channels = max(images.shape[1], others.shape[1])
+        images = F.interpolate(images.float(), others.shape[2:]).expand(-1, channels, -1, -1)
+        others = others.expand(-1, channels, -1, -1)
     columns = min(columns, len(images))
     missing = torch.ones(-len(images) % columns, *images.shape[1:])  # white
     rows = zip(*(torch.cat([x.float().cpu(), missing]).split(columns) for x in (images, others)), strict=True)
@@ -159,13 +168,13 @@ def save_gif(frames: Iterable[Image.Image], path: str | Path, durations: int | l
 def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor | None = None) -> Path:
     """Write samples (images as uint8), their seeds and, if given, their labels, whole or not at all."""
     values = to_uint8(samples) if samples.ndim == 4 else samples
-    arrays = {"images": values.numpy(), "seeds": np.array(seeds)}
+    arrays: dict[str, Any] = {"images": values.numpy(), "seeds": np.array(seeds)}
     if labels is not None:
         arrays["labels"] = labels.numpy()
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
 
     write_atomically(path, write)
     return path

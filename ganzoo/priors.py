@@ -40,14 +40,14 @@ class Prior(Configurable):
     """A distribution of latents z, [N, dim].
 
     Args:
-        dim: Size of z.
+        dim: Size of z; 0 of a translator that draws nothing.
     """
 
     codes: tuple[Code, ...] = ()  # columns of z with a meaning of their own, the last ones
 
     def __init__(self, dim: int = 100) -> None:
-        if dim < 1:
-            raise ValueError(f"dim must be at least 1, got {dim}")
+        if dim < 0:
+            raise ValueError(f"dim must not be negative, got {dim}")
         self.dim = dim
 
     def sample(

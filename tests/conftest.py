@@ -1,4 +1,4 @@
-"""One thread per process, and no file outside a test's own folder."""
+"""One thread per process, or OMP_NUM_THREADS of them, and no file outside a test's own folder."""
 
 import os
 import warnings
@@ -6,8 +6,12 @@ import warnings
 import pytest
 import torch
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+
+
+def pytest_report_header():
+    return f"kernels: {torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()}"
 
 
 @pytest.fixture(autouse=True)
@@ -17,4 +21,3 @@ def _own_folders(tmp_path, monkeypatch):
     monkeypatch.delenv("GANZOO_RUN", raising=False)
     monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,6 +1,7 @@
 """Objects that remember how they were made: round trips, and what a file may not do."""
 
 import copy
+import inspect
 import json
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from ganzoo import models
 from ganzoo.callbacks import Checkpoints
 from ganzoo.config import MOVED, Configurable, build, path_of
 from ganzoo.engine.optim import SGD, Adam, Cosine, Linear
@@ -16,7 +18,7 @@ from ganzoo.models import NSGAN, WGANGP
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.priors import Normal, Uniform
 from tests.games import fit, images
-from tests.zoo import FromImage, ToImage
+from tests.zoo import FromImage, ToImage, make
 
 
 class Base(Configurable):
@@ -56,9 +58,45 @@ class Inherits(Fixed):
     """Has no constructor of its own."""
 
 
+class Declared(Base, b=7):
+    """Differs in a default."""
+
+
+class DeclaredAgain(Declared, c="c", b=8):
+    """Differs from what differs."""
+
+
+class DeclaredAndOwn(PassingOn, d="mine", e="e", b=9):
+    """Differs in defaults of its own, of its parent and of its parent's parent."""
+
+    def __init__(self, e, f=0, **kwargs):
+        super().__init__(e=e, **kwargs)
+        self.f = f
+
+
+class DeclaredBelow(DeclaredAndOwn, f=1, d="ours"):
+    """Differs from that, without a constructor."""
+
+
+class Loose(Base, b=10):
+    """Names none of the arguments that it passes on."""
+
+    def __init__(self, *args, g="g", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.g = g
+
+
+class LooseBelow(Loose, b=11, c="c"):
+    """Differs from that."""
+
+
 class Holder(Configurable):
     def __init__(self, what):
         self.what = what
+
+
+class Holding(Holder, what=Linear(stop=4)):
+    """Holds an object unless told otherwise."""
 
 
 def again(made):
@@ -77,6 +115,19 @@ def again(made):
         (PassingOn(a=1, e=9), {"e": 9, "d": "other", "a": 1, "b": 2, "c": [3, 4]}),
         (PassingOn(a=1, d="mine", c=0), {"e": None, "d": "mine", "a": 1, "b": 2, "c": 0}),
         (Doubling(a=1, b=5), {"b": 5, "a": 1, "c": [3, 4]}),
+        (Declared(1), {"a": 1, "b": 7, "c": [3, 4]}),
+        (Declared(1, 5), {"a": 1, "b": 5, "c": [3, 4]}),
+        (Declared(c=0, b=5, a=1), {"a": 1, "b": 5, "c": 0}),
+        (DeclaredAgain(1), {"a": 1, "b": 8, "c": "c"}),
+        (DeclaredAgain(1, 5, c=0), {"a": 1, "b": 5, "c": 0}),
+        (DeclaredAndOwn(a=1), {"e": "e", "f": 0, "d": "mine", "a": 1, "b": 9, "c": [3, 4]}),
+        (DeclaredAndOwn("x", 2, a=1, d=3, b=4), {"e": "x", "f": 2, "d": 3, "a": 1, "b": 4, "c": [3, 4]}),
+        (DeclaredBelow(a=1), {"e": "e", "f": 1, "d": "ours", "a": 1, "b": 9, "c": [3, 4]}),
+        (DeclaredBelow("x", 2, a=1, d=3, b=4), {"e": "x", "f": 2, "d": 3, "a": 1, "b": 4, "c": [3, 4]}),
+        (Loose(1), {"g": "g", "a": 1, "b": 10, "c": [3, 4]}),
+        (Loose(1, 5, g=0), {"g": 0, "a": 1, "b": 5, "c": [3, 4]}),
+        (LooseBelow(1), {"g": "g", "a": 1, "b": 11, "c": "c"}),
+        (LooseBelow(1, 5, c=0), {"g": "g", "a": 1, "b": 5, "c": 0}),
         (Fixed(6), {"a": 6}),
         (Inherits(6), {"a": 6}),
         (Minimax(), {"real_label": 1.0}),
@@ -92,6 +143,65 @@ def test_arguments_are_recorded_and_rebuild_the_object(made, arguments):
     assert {
         key: list(value) if isinstance(value, tuple) else value for key, value in copied.__dict__.items()
     } == as_list
+
+
+@pytest.mark.parametrize(
+    ("cls", "signature"),
+    [
+        (Declared, "(a, b=7, *, c=(3, 4))"),
+        (DeclaredAgain, "(a, b=8, *, c='c')"),
+        (DeclaredAndOwn, "(e='e', f=0, *, d='mine', b=9, **kwargs)"),
+        (DeclaredBelow, "(e='e', f=1, *, d='ours', b=9, **kwargs)"),
+        (Loose, "(*args, g='g', b=10, **kwargs)"),
+        (LooseBelow, "(*args, g='g', b=11, c='c', **kwargs)"),
+        (Base, "(a, b=2, *, c=(3, 4))"),
+    ],
+)
+def test_a_signature_shows_the_defaults_that_are_declared(cls, signature):
+    assert str(inspect.signature(cls)) == signature
+
+
+def test_an_object_that_is_a_default_is_shown_as_its_configuration_and_given_as_it_is():
+    config = {"class_path": "ganzoo.engine.Linear", "init_args": Linear(stop=4).config()["init_args"]}
+    assert inspect.signature(Holding).parameters["what"].default == config
+    assert type(Holding().what) is Linear
+    assert Holding().config()["init_args"] == {"what": config}
+    assert again(Holding()).what.stop == 4
+    assert Holding(3).what == Holding(what=3).what == 3
+
+
+@pytest.mark.parametrize(
+    ("parent", "name", "there"),
+    [(Base, "bb", "a, b, c"), (Passing, "e", "d, a, b, c"), (Inherits, "b", "a"), (Loose, "args", "g, a, b, c")],
+)
+def test_a_default_for_an_argument_that_there_is_not_is_refused(parent, name, there):
+    with pytest.raises(TypeError, match=f"^Wrong takes no argument '{name}': there are {there}$"):
+        type("Wrong", (parent,), {}, **{name: 1})
+    assert f"{__name__}.Wrong" not in Configurable.known
+
+
+def test_declared_defaults_work_together_with_several_parents():
+    class Right(Base):
+        def __init__(self, a, r=0, **kwargs):
+            super().__init__(a, **kwargs)
+            self.r = r
+
+    class First(Right, Declared):
+        """Right's constructor calls that of Declared."""
+
+    class Last(Declared, Right):
+        """Declared's constructor calls that of Right."""
+
+    assert (First(1, r=3).b, First(1, r=3).r) == (7, 3)
+    assert (Last(1).b, Last(1).r) == (7, 0)
+
+
+def test_variants_show_what_they_play_with():
+    for name, key, value in (("LSGAN", "b", 1.0), ("WGAN", None, None), ("ImprovedGAN", "real_label", 0.9)):
+        objective = inspect.signature(getattr(models, name)).parameters["objective"].default
+        assert objective == make(name).objective.config()
+        assert objective["init_args"].get(key) == value
+    assert inspect.signature(models.ProjectionGAN).parameters["n_critic"].default == 5
 
 
 def test_objects_inside_objects_inside_lists_and_dicts():
@@ -164,7 +274,18 @@ def test_no_other_type_slips_into_a_file(value):
         Holder(value).config()
 
 
-@pytest.mark.parametrize("path", ["os.system", "torch.nn.Linear", "ganzoo.priors.Nothing", "subprocess.Popen", None, 3])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "os.system",
+        "ganzoo.losses.TotalVariation",
+        "torch.nn.Linear",
+        "ganzoo.priors.Nothing",
+        "subprocess.Popen",
+        None,
+        3,
+    ],
+)
 def test_an_unknown_class_is_refused(path):
     with pytest.raises(ValueError, match=r"unknown class .*: (update ganzoo|if it is yours, add --import)"):
         build({"class_path": path, "init_args": {}})
@@ -193,8 +314,8 @@ def test_arguments_that_do_not_fit_are_named():
 
 
 def test_values_out_of_range_keep_their_own_message():
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
-        build({"class_path": "ganzoo.priors.Normal", "init_args": {"dim": 0}})
+    with pytest.raises(ValueError, match="dim must not be negative, got -1"):
+        build({"class_path": "ganzoo.priors.Normal", "init_args": {"dim": -1}})
 
 
 def test_wrong_calls_fail_as_python_says():
@@ -218,7 +339,7 @@ def test_a_checkpoint_says_how_it_was_made_or_why_not(tmp_path):
         model = NSGAN(ToImage(), discriminator)
         fit(model, tmp_path, steps=1, data=images(), callbacks=[Checkpoints(every=1)])
         ours = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["ganzoo"]
-        assert ours["format"] == 1
+        assert ours["format"] == 2
         assert ours["data"] is None
         if known:
             assert ours["model"] == model.config()

@@ -69,12 +69,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name, tmp_
 @pytest.mark.parametrize("name", VARIANTS)
 def test_samples_are_images_and_a_seed_is_an_image(name):
     model = make(name)
-    labels = 3 if model.conditional else None
-    images = model.sample(40, seed=5, labels=labels)
+    labels = 3 if model.G.num_classes else None
+    images = model.sample(40, seed=5, condition=labels)
     assert images.shape == (40, *SHAPE)
     assert images.abs().max() <= 1
     assert not images.requires_grad
-    assert torch.equal(model.sample(1, seed=21, labels=labels)[0], images[16])
+    assert torch.equal(model.sample(1, seed=21, condition=labels)[0], images[16])
     assert len(images.flatten(1).unique(dim=0)) == 40
 
 

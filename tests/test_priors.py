@@ -114,8 +114,8 @@ def test_the_largest_seeds_are_different():
 
 @pytest.mark.parametrize("cls", [Normal, Uniform])
 def test_a_prior_without_dimensions_is_refused(cls):
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
-        cls(dim=0)
+    with pytest.raises(ValueError, match="dim must not be negative, got -1"):
+        cls(dim=-1)
 
 
 def test_the_base_leaves_the_rest_to_its_subclasses():

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ganzoo import models
 from ganzoo.catalogue import find_config
@@ -16,37 +17,70 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 
 
+ROWS = re.findall(r"^\| (\w+) \| .* \| (\[\w+\.py\].*) \|$", README, flags=re.MULTILINE)  # variant, last column
+SAID = re.compile(
+    r"\[(\w+\.py)\]\(ganzoo/models/\1\), \[(\w+)\]\(configs/models/\2\.yaml\), (?:not measured|"
+    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/\6\.yaml\))"
+)
+EXPECTED = (
+    "[FILE.py](ganzoo/models/FILE.py), [NAME](configs/models/NAME.yaml), and then `not measured`, or"
+    " [fd NUMBER](benchmarks/RESULTS.md#SECTION) by [RECIPE](configs/recipes/RECIPE.yaml)"
+)
+COLUMNS = {"fd": ("fd", "fd, 10,000 samples (floor)"), "mse": ("recon mse",)}  # of RESULTS.md
+
+
 def test_the_table_lists_every_variant():
-    rows = re.findall(
-        r"^\| (\w+) \| .*https://.*\(ganzoo/models/\w+\.py\), \[yaml\]\(configs/models/\w+\.yaml\), \[.* \|$",
-        README,
-        flags=re.MULTILINE,
-    )
-    assert sorted(rows) == sorted(models.__all__)
-    assert all((ROOT / "configs" / "models" / f"{name.lower()}.yaml").is_file() for name in rows)
+    named = [name for name, _ in ROWS]
+    missing = [name for name in models.__all__ if name not in named]
+    assert not missing, f"README's table has no row for {missing[0]}: | NAME | who plays | loss | paper | {EXPECTED} |"
+    assert sorted(named) == sorted(models.__all__)
 
 
-def test_numbers_are_those_of_the_table():
-    """Each stands in the row of its variant, under the heading that the link names."""
-    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
-    named = re.findall(
-        r"^\| (\w+) \| .*, \[(?:fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) \|$", README, flags=re.MULTILINE
-    )
-    assert sorted(name for name, *_ in named) == sorted(models.__all__)
-    for name, value, anchor in named:
-        (section,) = [
-            text
-            for text in results.split("\n## ")
-            if text.split("\n")[0].lower().replace(",", "").replace(" ", "-") == anchor
-        ]
-        (row,) = [line for line in section.split("\n") if line.startswith(f"| {name.lower()} |")]
-        assert value in re.split(r"[ |]+", row)
+@pytest.mark.parametrize(("name", "said"), ROWS)
+def test_a_row_names_the_equation_the_configuration_and_what_was_measured(name, said):
+    found = SAID.fullmatch(said)
+    assert found, f"{name}: expected {EXPECTED}; got {said}"
+    file, config, metric, number, anchor, recipe = found.groups()
+    assert f"class {name}(" in (ROOT / "ganzoo" / "models" / file).read_text()
+    assert config == name.lower()
+    assert class_of(f"models/{config}") == f"ganzoo.models.{name}"
+    if metric:
+        assert class_of(f"recipes/{recipe}") == f"ganzoo.models.{name}"
+        assert shown(anchor, recipe, COLUMNS[metric]) == number
 
 
-def test_every_link_leads_somewhere():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+def class_of(config):
+    """The game that a configuration plays."""
+    return yaml.safe_load(Path(find_config(config)).read_text())["model"]["class_path"]
+
+
+def shown(anchor, recipe, columns):
+    """The number of a recipe in the section of RESULTS.md that a link names, without its floor."""
+    text = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    (section,) = [part for part in text.split("\n## ") if slug(part.split("\n")[0]) == anchor]
+    rows = [line.strip("| ").split(" | ") for line in section.split("\n") if line.startswith("| ")]
+    (row,) = [row for row in rows if row[0] == f"[{recipe}](../configs/recipes/{recipe}.yaml)"]
+    (at,) = [rows[0].index(name) for name in columns if name in rows[0]]
+    return row[at].split(" (")[0]
+
+
+def slug(heading):
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "benchmarks/RESULTS.md"])
+def test_every_link_leads_somewhere(document):
+    path = ROOT / document
+    text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text)
     assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
+    for file, anchor in links:
+        target = path.parent / file if file else path
+        assert target.exists(), f"{document}: no {file}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), flags=re.MULTILINE)
+            assert anchor in map(slug, headings), f"{document}: no section #{anchor} in {file}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from ganzoo.inference import BLOCK, check_labels, sample_seeds
+from ganzoo.inference import BLOCK, sample_seeds
 from ganzoo.networks import DCGANGenerator, MLPGenerator, ResNetGenerator
 from ganzoo.networks.labels import Label
 from ganzoo.priors import Normal, Uniform
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Classes, Discriminator, Generator, Nothing
 from tests.zoo import make
 
 GENERATORS = {
@@ -107,15 +107,15 @@ def test_the_largest_seed_and_those_beyond():
     ],
 )
 def test_labels_are_one_for_all_or_one_for_each(labels, n, expected):
-    y = check_labels(labels, n, num_classes=3)
+    y = Classes(3).check(labels, n)
     assert y.dtype == torch.long
     assert y.tolist() == expected
 
 
 def test_an_unconditional_generator_has_no_labels():
-    assert check_labels(None, 5, num_classes=0) is None
+    assert Nothing().check(None, 5) is None
     with pytest.raises(ValueError, match="this generator is unconditional: leave labels out"):
-        check_labels(1, 5, num_classes=0)
+        Nothing().check(1, 5)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_unconditional_generator_has_no_labels():
 )
 def test_wrong_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
-        check_labels(labels, 4, num_classes=3)
+        Classes(3).check(labels, 4)
 
 
 def test_wrong_labels_are_refused_when_sampling():

@@ -1,4 +1,4 @@
-"""Labels for the seeds of a conditional generator: pure functions of the seed, the same on any number of ranks."""
+"""What samples are told when a game is shown or judged: pure functions of the seed, the same on any number of ranks."""
 
 from typing import Any
 
@@ -6,27 +6,65 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from ganzoo.inference import Inference
+from ganzoo.pixels import to_float
+from ganzoo.roles import Classes, Condition, Images, Nothing
 
-def classes_of(pl_module: Any) -> int:
-    """Return the number of classes that a game's samples are conditioned on; 0: none."""
-    return int(getattr(getattr(pl_module, "G_ema", None), "num_classes", 0))
+
+def model_of(game: Any) -> Inference | None:
+    """Return what a game publishes, ready to be used; None if it publishes no generator."""
+    published = getattr(game, "published", {})
+    return Inference(published) if "generator" in published else None
 
 
-def labels_of(trainer: L.Trainer, pl_module: Any, seeds: range) -> Tensor | None:
-    """Return labels that are as frequent as in the training set, int64 [len(seeds)], or None: unconditional.
+def condition_of(game: Any) -> Condition:
+    """Return what a game's samples are told."""
+    model = model_of(game)
+    return Nothing() if model is None else model.generator.condition
 
-    Seed s gets the label of image s mod N in a fixed order of the N training images. Without data it gets
-    s mod num_classes.
+
+def classes_of(game: Any) -> int:
+    """Return the number of classes that a game's samples are told one of; 0: none."""
+    condition = condition_of(game)
+    return condition.K if isinstance(condition, Classes) else 0
+
+
+def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
+    """Return what the samples of seeds are told, a value for each; None: nothing.
+
+    Seed s gets the condition of image s mod N, in a fixed order of N images: so classes are as frequent as in the
+    training set, and a translator gets test images. Without data it gets class s mod K.
+
+    Raises:
+        ValueError: a translator without data that has images to translate.
     """
-    data: Any = getattr(trainer, "datamodule", None)
-    if not classes_of(pl_module) or not hasattr(data, "labels"):
-        return cycled(pl_module, seeds)
-    labels: Tensor = data.labels("train")
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    return labels[order[torch.tensor(seeds, dtype=torch.long) % len(labels)]]
+    condition, data = condition_of(game), data_with_conditions(trainer)
+    if isinstance(condition, Nothing):
+        return None
+    if data is None:
+        return in_turn(trainer, game, seeds)
+    values: Tensor = data.conditions(condition.split)
+    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))
+    chosen = values[order[torch.tensor(seeds, dtype=torch.long) % len(values)]]
+    return to_float(chosen) if chosen.ndim > 1 else chosen
 
 
-def cycled(pl_module: Any, seeds: range) -> Tensor | None:
-    """Return s mod num_classes for each seed s, int64 [len(seeds)], or None: unconditional."""
-    num_classes = classes_of(pl_module)
-    return torch.tensor(seeds, dtype=torch.long) % num_classes if num_classes else None
+def data_with_conditions(trainer: L.Trainer) -> Any:
+    """Return the trainer's data if they say what samples are told, else None."""
+    data = getattr(trainer, "datamodule", None)
+    return data if hasattr(data, "conditions") else None
+
+
+def in_turn(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
+    """Return class s mod K for each seed s, int64 [len(seeds)]; of a translator what ``conditions_of`` does."""
+    condition = condition_of(game)
+    if isinstance(condition, Classes):
+        return torch.tensor(seeds, dtype=torch.long) % condition.K
+    if isinstance(condition, Images) and data_with_conditions(trainer) is None:
+        raise ValueError("this game translates images: give data whose conditions(split) returns some")
+    return conditions_of(trainer, game, seeds)
+
+
+def labels_of(condition: Tensor | None) -> Tensor | None:
+    """Return a condition if it is classes, [N]; None if it is images or nothing."""
+    return condition if condition is not None and condition.ndim == 1 else None

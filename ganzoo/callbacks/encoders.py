@@ -1,6 +1,5 @@
 """What a game has inferred: how near reconstructions are, what codes tell, and pictures of both."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,14 +8,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganzoo.callbacks.condition import model_of
 from ganzoo.data.base import BLOCK
-from ganzoo.inference import Inference
+from ganzoo.inference import Inference, decode, here
 from ganzoo.latent.traverse import code_values, dimension_values, traverse_code, traverse_dimension
 from ganzoo.metrics.codes import matched_accuracy
 from ganzoo.metrics.reconstruction import WINDOW, reconstruction_report
 from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_float
+from ganzoo.roles import Classes
 
 JUDGED = 1000  # images that are reconstructed
 REFRESHED = 6400  # training images whose statistics the encoders' batch norm gets; streamed ones are read each time
@@ -40,7 +41,7 @@ def held_out(trainer: L.Trainer, n: int) -> tuple[Tensor, Tensor] | None:
 
 def reconstructed(model: Inference, x: Tensor, y: Tensor) -> Tensor:
     """Return G(E(x)), on the CPU; a conditional G is told the labels y unless the model names them itself."""
-    told = model.generator.num_classes and model.labeller is None
+    told = isinstance(model.generator.condition, Classes) and model.labeller is None
     return model.reconstruct(x, y if told else None).float().cpu()
 
 
@@ -51,7 +52,7 @@ def refresh_encoders(trainer: L.Trainer, pl_module: Any) -> None:
     encoder that never sees others. Donahue et al., "Adversarial Feature Learning", 2017, do so before each evaluation.
     An average takes its encoder's statistics again at the next move, so nothing changes in training.
     """
-    model, data = getattr(pl_module, "published", None), trainer_data(trainer)
+    model, data = model_of(pl_module), trainer_data(trainer)
     if model is None or model.encoder is None or data is None:
         return
     labels, like = data.labels("train")[:REFRESHED], next(model.encoder.parameters())
@@ -77,30 +78,20 @@ def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
 
     Nothing for a game that has no encoder and no codes, or of points.
     """
-    model = getattr(pl_module, "published", None)
-    if model is None or (model.encoder is None and not hasattr(pl_module, "information")):
-        return {}
-    images = held_out(trainer, JUDGED)
-    if images is None or images[0].ndim != 4:
+    model, images = model_of(pl_module), held_out(trainer, JUDGED)
+    if model is None or images is None or images[0].ndim != 4:
         return {}
     x, y = images
-    found: dict[str, float] = {}
+    found: dict[str, float] = pl_module.values(JUDGED)
     if model.encoder is not None and len(x) > 1:
         report = reconstruction_report(x, reconstructed(model, x, y))._asdict()
         if min(x.shape[2:]) < WINDOW:
             del report["ssim"]  # no window fits
         found |= {f"recon_{name}": value for name, value in report.items()}
-    if hasattr(pl_module, "information_bounds"):
-        found |= {f"information_{side}": value for side, value in pl_module.information_bounds(JUDGED).items()}
-    if hasattr(pl_module, "information"):
-        found["information"] = sum(pl_module.information(JUDGED).values())
-        found["information_max"] = sum(
-            math.log(c.size) if c.kind == "categorical" else c.variance / 2 for c in model.codes
-        )
-        first = model.generator.prior.codes[0]
-        if first.kind == "categorical":
-            guessed = pl_module.codes(x)[first.name].cpu()
-            found["code_accuracy"] = matched_accuracy(guessed, y, first.size, int(y.max()) + 1).accuracy
+    first = model.codes[0] if model.codes else None
+    if first is not None and first.kind == "categorical" and y.ndim == 1:
+        guessed = pl_module.codes(x)[first.name].cpu()
+        found["code_accuracy"] = matched_accuracy(guessed, y, first.size, int(y.max()) + 1).accuracy
     return found
 
 
@@ -109,14 +100,15 @@ def traversals(model: Inference, seed: int) -> Image.Image:
 
     All rows start from the latent of ``seed``, and of a conditional G show class 0.
     """
-    model, z = model.walked(model.latents(1, seed))
-    prior = model.generator.prior
+    space = model.generator.spaces[model.generator.walk_space]
+    z, prior = here(space, model.latents(1, seed)), space.prior
     if prior.codes:
         walks = [traverse_code(z, code, code_values(code, STEPS)) for code in prior.codes]
     else:
         dimensions = range(min(prior.dim, WALKS))
         walks = [traverse_dimension(z, k, dimension_values(prior, k, STEPS)) for k in dimensions]
-    rows = [model.decode(walk[0], 0 if model.generator.num_classes else None).float().cpu() for walk in walks]
+    first = 0 if isinstance(model.generator.condition, Classes) else None
+    rows = [decode(space, walk[0], first).float().cpu() for walk in walks]
     columns = max(len(row) for row in rows)
     black = [torch.full((columns - len(row), *row.shape[1:]), -1.0) for row in rows]
     return grid(torch.cat([part for pair in zip(rows, black, strict=True) for part in pair]), columns=columns)

@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import lightning as L
 import torch
-import torch.distributed as dist
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.condition import labels_of
+from ganzoo.callbacks.condition import classes_of, conditions_of, labels_of
 from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
 from ganzoo.callbacks.modes import CLASSIFIERS, mode_values, of_classifier
+from ganzoo.callbacks.samples import blocks_of, drawn, extracted
 from ganzoo.files import cache_dir, write_atomically
 from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor, Raw
@@ -26,9 +26,6 @@ from ganzoo.metrics.judge import KINDS, Verdict, floor, judge
 from ganzoo.metrics.lenet import LeNet64
 from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference, reference_of
-from ganzoo.pixels import to_uint8
-
-BLOCK = 64  # images per pass; a block's samples, its features and so every verdict are the same on any number of ranks
 
 
 class Evaluate(L.Callback):
@@ -105,13 +102,17 @@ class Evaluate(L.Callback):
         extractor = self.extractor_of(trainer).to(pl_module.device)
         if self._real is None:
             self._real = self.references(trainer, extractor)
-        seeds = range(self.seed, self.seed + BLOCK * blocks_of(n, trainer.world_size))
-        labels = labels_of(trainer, pl_module, seeds)
-        features, logits = self.features(trainer, pl_module, extractor, n, labels)
+        rounds = blocks_of(n, trainer.world_size) // trainer.world_size
+        silent = None if trainer.is_global_zero else True
+        blocks = drawn(trainer, pl_module, self.seed, n)
+        bar = tqdm(blocks, desc="judging", total=rounds, unit="block", leave=False, disable=silent)
+        features, logits = extracted(bar, extractor, trainer.world_size)
         refresh_encoders(trainer, pl_module)
         verdict: Verdict | None = None
         if trainer.is_global_zero:
-            verdict = self.weigh(data_of(trainer), features, logits, None if labels is None else labels[:n])
+            told = classes_of(pl_module) and conditions_of(trainer, pl_module, range(self.seed, self.seed + n))
+            labels = told if isinstance(told, Tensor) else None
+            verdict = self.weigh(data_of(trainer), features[:n], None if logits is None else logits[:n], labels)
             verdict.values.update(inferred_values(trainer, pl_module))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
@@ -176,24 +177,8 @@ class Evaluate(L.Callback):
             found = reference_of(data.images(split), extractor, meta, folder, _mover(bar))
             bar.close()
             assert found.features is not None
-            parts.append(replace(found, labels=data.labels(split)[: len(found.features)]))
+            parts.append(replace(found, labels=labels_of(data.labels(split)[: len(found.features)])))
         return parts[0], parts[1]
-
-    def features(
-        self, trainer: L.Trainer, pl_module: Any, extractor: Extractor, n: int, labels: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return features and logits of the samples in the order of their seeds; rank r draws blocks r, r + W, ..."""
-        rank, world = trainer.global_rank, trainer.world_size
-        mine = range(rank, blocks_of(n, world), world)
-        rows, logits = [], []
-        for block in tqdm(mine, desc="judging", unit="block", leave=False, disable=None if rank == 0 else True):
-            own = None if labels is None else labels[block * BLOCK : (block + 1) * BLOCK]
-            samples = pl_module.sample(BLOCK, self.seed + block * BLOCK, own).float()
-            out = extractor(to_uint8(samples) if samples.ndim == 4 else samples)
-            rows.append(out.features)
-            if out.logits is not None:
-                logits.append(out.logits)
-        return in_order(rows, world)[:n], in_order(logits, world)[:n] if logits else None
 
     # -- the report
 
@@ -290,21 +275,6 @@ def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
 def batches_of(trainer: L.Trainer, pl_module: Any) -> int:
     """Return the number of batches that the weights were trained for."""
     return int(trainer.global_step or getattr(pl_module, "batches_done", 0))
-
-
-def blocks_of(n: int, world: int) -> int:
-    """Return the number of blocks of ``n`` samples in whole rounds, so that all ranks gather the same shapes."""
-    return -(-n // (BLOCK * world)) * world
-
-
-def in_order(parts: list[Tensor], world: int) -> Tensor:
-    """Gather the ranks' blocks, each [BLOCK, d], and put them in the order of their seeds, [blocks · BLOCK, d]."""
-    mine = torch.stack(parts)
-    if world > 1:
-        everyone = [torch.empty_like(mine) for _ in range(world)]
-        dist.all_gather(everyone, mine)
-        mine = torch.stack(everyone, dim=1)
-    return mine.reshape(-1, mine.shape[-1]).cpu()
 
 
 def _mover(bar: Any) -> Callable[[int], None]:

@@ -9,10 +9,11 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 
-from ganzoo.callbacks.condition import classes_of, labels_of
+from ganzoo.callbacks.condition import classes_of, conditions_of, model_of
 from ganzoo.callbacks.encoders import held_out, reconstructed, traversals
 from ganzoo.callbacks.evaluate import some_real
 from ganzoo.pictures import grid, pairs, save_png, scatter
+from ganzoo.roles import Images
 
 ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator
 INVERTED = 32  # images of the picture of reconstructions
@@ -21,7 +22,8 @@ INVERTED = 32  # images of the picture of reconstructions
 class SampleGrid(L.Callback):
     """Draws the images of fixed seeds every few batches: a PNG in ``grids`` in the run's folder, and to the loggers.
 
-    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row. A
+    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row; of a
+    translator test images over what it makes of them. A
     game with an encoder also gets ``reconstructions``, test images over G(E(x)); one with codes or an encoder
     ``traversals``, a row for each code or latent; batch norm has its statistics of training there.
 
@@ -58,29 +60,36 @@ class SampleGrid(L.Callback):
 
     def inferred(self, trainer: L.Trainer, pl_module: Any) -> dict[str, Image.Image]:
         """Return the pictures of reconstructions and traversals, of a game of images that has them."""
-        model = getattr(pl_module, "published", None)
+        model = model_of(pl_module)
         if model is None or len(model.generator.image_shape) != 3:
             return {}
         found = {}
         images = None if model.encoder is None else held_out(trainer, INVERTED)
         if images is not None:
             found["reconstructions"] = pairs(images[0], reconstructed(model, *images))
-        if model.encoder is not None or model.generator.prior.codes:
+        walkable = model.generator.prior.dim and not isinstance(model.generator.condition, Images)
+        if walkable and (model.encoder is not None or model.codes):
             found["traversals"] = traversals(model, self.seed)
         return found
 
     def picture(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
         """Return the grid of images, or the points over as many of the data."""
         n_classes = classes_of(pl_module)
-        if pl_module.sample(1, self.seed, 0 if n_classes else None).ndim == 2:
-            n = 40 * self.n
-            samples = pl_module.sample(n, self.seed, labels_of(trainer, pl_module, range(self.seed, self.seed + n)))
-            return scatter(samples, some_real(trainer, n))
-        if not n_classes:
-            return grid(pl_module.sample(self.n, self.seed))
-        rows = min(n_classes, ROWS)
-        chosen = [row * n_classes // rows for row in range(rows)]
-        return grid(torch.cat([pl_module.sample(COLUMNS, self.seed, k) for k in chosen]), columns=COLUMNS)
+        if n_classes and len(pl_module.published["generator"].image_shape) > 1:
+            rows = min(n_classes, ROWS)
+            chosen = [row * n_classes // rows for row in range(rows)]
+            return grid(torch.cat([pl_module.sample(COLUMNS, self.seed, k) for k in chosen]), columns=COLUMNS)
+        told = conditions_of(trainer, pl_module, range(self.seed, self.seed + self.n))
+        samples = pl_module.sample(self.n, self.seed, told)
+        if samples.ndim == 2:
+            return self.points(trainer, pl_module)
+        return grid(samples) if told is None else pairs(told, samples)
+
+    def points(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
+        """Return many points over as many of the data."""
+        n = 40 * self.n
+        told = conditions_of(trainer, pl_module, range(self.seed, self.seed + n))
+        return scatter(pl_module.sample(n, self.seed, told), some_real(trainer, n))
 
 
 def log_picture(logger: Logger, key: str, path: Path, step: int) -> None:

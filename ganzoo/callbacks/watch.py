@@ -8,7 +8,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from ganzoo.callbacks.condition import classes_of, labels_of
+from ganzoo.callbacks.condition import classes_of, conditions_of, labels_of
 from ganzoo.callbacks.evaluate import some_real
 
 
@@ -53,8 +53,8 @@ class Watch(L.Callback):
         """Compare the samples' diversity with the data's."""
         if trainer.global_step % self.every or not self._real > 0:
             return
-        labels = labels_of(trainer, pl_module, range(self.seed, self.seed + self.n))
-        self.share = diversity(pl_module.sample(self.n, self.seed, labels), labels) / self._real
+        told = conditions_of(trainer, pl_module, range(self.seed, self.seed + self.n))
+        self.share = diversity(pl_module.sample(self.n, self.seed, told), labels_of(told)) / self._real
         if math.isnan(self.share):
             return
         for logger in trainer.loggers:

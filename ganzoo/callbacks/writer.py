@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.condition import cycled
+from ganzoo.callbacks.condition import in_turn, labels_of
 from ganzoo.pictures import save_images, save_npz
 from ganzoo.pixels import to_uint8
 
@@ -18,7 +18,7 @@ CHUNK = 1024  # images per file of the npz and shards formats: rank r writes chu
 class SampleWriter(L.Callback):
     """Writes the images of seeds ``seed`` to ``seed + n - 1`` in ``predict``; the same set on any number of ranks.
 
-    Of a conditional generator seed s gets the class s mod num_classes.
+    Of a conditional generator seed s gets the class s mod num_classes, of a translator a test image.
 
     Args:
         n: Number of images.
@@ -42,8 +42,8 @@ class SampleWriter(L.Callback):
         for start in tqdm(starts, desc=f"writing {self.format}", unit="chunk", disable=not trainer.is_global_zero):
             count = min(CHUNK, self.n - start)
             first = self.seed + start
-            labels = cycled(pl_module, range(first, first + count))
-            self.write(pl_module.sample(count, first, labels).float().cpu(), first, folder, labels)
+            told = in_turn(trainer, pl_module, range(first, first + count))
+            self.write(pl_module.sample(count, first, told).float().cpu(), first, folder, labels_of(told))
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             print(f"{self.n} images (seeds {self.seed} to {self.seed + self.n - 1}) written to {folder}")

@@ -71,8 +71,11 @@ def missing(names: str) -> str:
     """Say which arguments are missing, and where to get them."""
     if names.rsplit(".", 1)[-1] == "model":
         return "no model: add --config models/NAME or --model NAME, or --ckpt_path FILE; `ganzoo list` shows all"
-    if names.rsplit(".", 1)[-1] == "path":
-        return "missing --model.generator.path: a checkpoint, or a folder written by `ganzoo export`, of a trained game"
+    if names.rsplit(".", 1)[-1] == "generator":
+        return (
+            "missing generator: start from --config models/NAME; for a game over a trained one add --generator PATH,"
+            " a checkpoint or a folder written by `ganzoo export`"
+        )
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
 
 

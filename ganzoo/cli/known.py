@@ -60,7 +60,7 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
     """
     config, classes, layer = read_yaml(path), known(), {}
     for key, value in config.items():
-        if value is None:  # where the run was, and which checkpoint it took up, is not repeated
+        if value is None or key == "generator":  # where the run was is not repeated; a checkpoint holds G's weights
             continue
         if key == "model":
             layer[key] = with_networks(checked(with_given(value, model), Game, str(path), classes), model)

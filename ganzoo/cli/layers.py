@@ -7,7 +7,7 @@ from pathlib import Path
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli.known import OBJECTS, run_layer
-from ganzoo.hub.tensors import fitting
+from ganzoo.hub.games import fitting
 from ganzoo.trust import checked
 
 RUNS = Path("runs")
@@ -105,7 +105,7 @@ def checkpoint_layer(path: Path, verb: str) -> str:
     checkpoint = read_checkpoint(path)
     ours = checkpoint["ganzoo"]
     if "reason" not in ours["model"]:
-        fitting(ours["model"], checkpoint["state_dict"], str(path))  # so that it cannot take more memory than the file
+        fitting(checkpoint, str(path))  # so that it cannot take more memory than the file
     run = path.parent.parent / "config.yaml"
     if verb == "fit" and run.is_file():
         return json.dumps(run_layer(run, ours["model"]))

@@ -5,11 +5,13 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 """
 
 import errno
+import inspect
+import json
 import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -17,13 +19,19 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
-from ganzoo.cli.layers import layered
+from ganzoo.cli.layers import layered, option
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
+from ganzoo.config import Configurable
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game, config_or_reason
 from ganzoo.files import write_atomically
+from ganzoo.hub import load
+from ganzoo.roles import Classes, Discriminator, Encoder, Generator, Images, JointDiscriminator
+
+ROLES = (Generator, Discriminator, JointDiscriminator, Encoder)
 
 
 class WrongCall(Exception):
@@ -52,7 +60,8 @@ class RunConfig(SaveConfigCallback):
         if stage != "fit":
             return
         config = self.config.clone()
-        config.run = config.ckpt_path = config.weights_only = config.trainer.default_root_dir = None
+        config.run = config.ckpt_path = config.trainer.default_root_dir = None
+        config.pop("weights_only", None)
         text = self.parser.dump(config, skip_none=False)
         write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
         plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
@@ -73,8 +82,14 @@ class ZooCLI(LightningCLI):
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(SampleWriter, "samples")
         parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/MODEL-DATA).")
+        parser.add_argument(
+            "--generator",
+            type=str | None,
+            default=None,
+            help="The trained G of a game that is played over one: a checkpoint, or a folder written by export.",
+        )
         parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
-        for network in ("generator", "discriminator", "encoder", "labeller"):
+        for network in network_arguments():
             target = f"model.init_args.{network}.init_args.image_shape"
             parser.link_arguments("data.image_shape", target, apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
@@ -82,17 +97,25 @@ class ZooCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Put the layers in order and parse."""
         try:
-            self.config = parser.parse_args(layered(list(args)))
+            words = layered(list(args))
+            self.config = parser.parse_args([*words, *given_generator(words)])
         except WrongCall as error:
             options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
             raise ValueError(explain(str(error), list(args), options)) from None
 
     def instantiate_classes(self) -> None:
         """Make the objects; a wrong value is one line, not what the parser makes of it."""
+        assert self.subcommand is not None
+        config = self.config[self.subcommand]
         try:
             super().instantiate_classes()
         except ValueError as error:
             raise ValueError(explain(str(error))) from error
+        if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
+            take_weights(self.model, config.generator)
+
+    def _add_instantiators(self) -> None:
+        """Nothing: they serve Lightning's ``load_from_checkpoint``; ours is ``ganzoo.load``."""
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the checkpoint is a layer below the command line, not above it."""
@@ -103,8 +126,6 @@ class ZooCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.model is None:
             raise ValueError(missing("model"))
-        if config.ckpt_path and config.weights_only is None:
-            config.weights_only = True  # a checkpoint holds tensors and plain values: nothing in it may run
         run = run_folder(config, self.subcommand)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
@@ -135,13 +156,40 @@ class ZooCLI(LightningCLI):
         best = "last" if kept.best is None else "best"
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
-        labels = " --labels 0" if getattr(self.model, "conditional", False) else ""
+        labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
         words = own.words(*(config_or_reason(made) for made in (self.model, self.datamodule)))
         print(f"""
 trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
   ganzoo test{words} --ckpt_path {checkpoint}
   ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export{words} {checkpoint} --out published/{run.name}""")
+
+
+def network_arguments() -> list[str]:
+    """Return the arguments of all games that are networks, such as generator: those of imported games too."""
+    games = [cls for cls in Configurable.known.values() if issubclass(cls, Game)]
+    arguments = [p for game in games for p in inspect.signature(game).parameters.values()]
+    return sorted({p.name for p in arguments if any(kind in ROLES for kind in (p.annotation, *get_args(p.annotation)))})
+
+
+def given_generator(words: list[str]) -> list[str]:
+    """Return how the generator of ``--generator PATH`` was made, as an argument."""
+    source = option(words, "--generator")
+    return [f"--model.generator={json.dumps(load(source).generator.config())}"] if source else []
+
+
+def take_weights(game: LightningModule, source: str) -> None:
+    """Give the generator of a game the weights of a trained one.
+
+    Raises:
+        ValueError: the game has no such generator, or one for other images.
+    """
+    G, mine = load(source).generator, getattr(game, "G", None)
+    if not isinstance(mine, type(G)):
+        raise ValueError(f"--generator {source}: {type(game).__name__} has no generator of this kind")
+    if mine.image_shape != G.image_shape:
+        raise ValueError(f"{source} makes images {G.image_shape}, the data has {mine.image_shape}")
+    mine.load_state_dict(G.state_dict())
 
 
 def quiet() -> None:
@@ -175,7 +223,6 @@ def run(argv: list[str]) -> None:
             save_config_callback=RunConfig,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,  # ours is ganzoo.load
             trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
             parser_class=Arguments,
             args=argv,

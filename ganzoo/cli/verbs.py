@@ -74,11 +74,10 @@ def arithmetic(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     refuse_overwriting(given.out, *given.plus, *given.minus)
     from ganzoo.hub import load
-    from ganzoo.inference import check_labels
     from ganzoo.latent import inputs, verbs
 
     model, labels = load(given.model), parse_labels(given.labels)
-    check_labels(labels, 1, model.generator.num_classes)
+    model.generator.condition.check(labels, 1)
     plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
     print(verbs.add(model, plus, minus, given.out, labels))
     return 0
@@ -100,7 +99,7 @@ def edit(rest: list[str]) -> int:
     ways = (given.direction, given.positive and given.negative, given.digit is not None)
     if bool(given.positive) != bool(given.negative) or bool(given.direction and given.positive) or not any(ways):
         raise ValueError("give --direction FILE, or both --positive and --negative, or --digit")
-    from ganzoo.latent import inputs, verbs
+    from ganzoo.latent import digits, inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
     refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
@@ -111,10 +110,10 @@ def edit(rest: list[str]) -> int:
     elif given.positive:
         q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
     else:
-        q = verbs.class_direction(model, given.digit, labels and labels[:1])
+        q = digits.class_direction(model, given.digit, labels and labels[:1])
     print(verbs.edit(model, z, q, strengths, given.out, labels))
     if given.digit is not None:
-        print(verbs.score_class(model, q, strengths, given.digit, labels and labels[:1]))
+        print(digits.score_class(model, q, strengths, given.digit, labels and labels[:1]))
     return 0
 
 
@@ -158,7 +157,6 @@ def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
     labels = parse_labels(given.labels)
     refuse_overwriting(given.out, given.latents or "")
     from ganzoo.hub import load
-    from ganzoo.inference import check_labels
     from ganzoo.latent import inputs
 
     model = load(given.model)
@@ -166,7 +164,7 @@ def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
         z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
         return model, z, labels
     z, classes = inputs.labelled(model, given.latents or given.seeds)
-    check_labels(labels or classes, len(z), model.generator.num_classes)
+    model.generator.condition.check(labels or classes, len(z))
     return model, z, labels or classes
 
 
@@ -186,19 +184,26 @@ def generate(rest: list[str]) -> int:
     """Write the images of seeds."""
     parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
     parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
-    parser.add_argument("--seeds", default="0-63", help="a seed, or first-last (default: 0-63)")
-    parser.add_argument(
+    parser.add_argument("--seeds", help="a seed, or first-last (default: 0-63; of a translator one for each image)")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument(
         "--labels", help="one class for all, or a comma-separated list of one per seed (conditional models)"
     )
+    told.add_argument("--images", nargs="+", metavar="FILE", help="pictures to translate (models that translate)")
     parser.add_argument("--out", default="samples", help="folder (default: samples)")
     parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
     given = parser.parse_args(rest)
-    seeds = parse_seeds(given.seeds)
-    labels = parse_labels(given.labels)
+    last = len(given.images) - 1 if given.images else 63
+    seeds = parse_seeds(given.seeds or f"0-{last}")
+    condition: Any = parse_labels(given.labels)
     from ganzoo.hub import load
     from ganzoo.latent.generate import write_samples
+    from ganzoo.latent.inputs import sources
 
-    print(write_samples(load(given.model), seeds, given.out, given.format, labels))
+    model = load(given.model)
+    if given.images:
+        condition = sources(model, given.images)
+    print(write_samples(model, seeds, given.out, given.format, condition))
     return 0
 
 

@@ -99,6 +99,13 @@ class ImageData(Configurable, LightningDataModule):
         """Return the labels of a split, int64 [N], in the order of ``images``."""
         return self.arrays(split)[1]
 
+    def conditions(self, split: str) -> Tensor:
+        """Return what a conditional generator is told with each image of a split: here its class, int64 [N].
+
+        A set of pairs returns the images to translate instead, [N, C, H, W], uint8 or in [-1, 1].
+        """
+        return self.labels(split)
+
     def fingerprint(self, split: str) -> str:
         """Return the sha256 of the images of a split, their type and shape included."""
         images, _ = self.arrays(split)
@@ -113,15 +120,15 @@ class ImageData(Configurable, LightningDataModule):
         return MemoryLoader(images.to(device), labels.to(device), self.order(len(images)), self.hflip)
 
     def val_dataloader(self) -> list[Tensor]:
-        """Return one empty occasion: judging is done by callbacks, on ``images``."""
+        """Return one dummy batch, so that Lightning runs the loop: judging is done by callbacks, on ``images``."""
         return [torch.zeros(1)]
 
     def test_dataloader(self) -> list[Tensor]:
-        """Return one empty occasion."""
+        """Return one dummy batch, so that Lightning runs the loop."""
         return [torch.zeros(1)]
 
     def predict_dataloader(self) -> list[Tensor]:
-        """Return one empty occasion."""
+        """Return one dummy batch, so that Lightning runs the loop."""
         return [torch.zeros(1)]
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -1,10 +1,13 @@
-"""Moving averages of networks."""
+"""Moving averages of networks, which follow the players that move them."""
 
 import copy
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from ganzoo.engine.turns import Player
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -35,3 +38,15 @@ class Average:
 def averaged(network: Network) -> Network:
     """Return a copy of a network that is no player's."""
     return copy.deepcopy(network).requires_grad_(False).eval()
+
+
+def mover_of(network: nn.Module, players: Mapping[str, Player]) -> str:
+    """Return the name of the player that moves a network.
+
+    Raises:
+        ValueError: no player does.
+    """
+    for name, player in players.items():
+        if any(moved is network for moved in player.networks):
+            return name
+    raise ValueError(f"{type(network).__name__} is averaged, but no player moves it: put it into a player's networks")

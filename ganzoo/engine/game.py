@@ -4,15 +4,15 @@ import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganzoo.config import Configurable
+from ganzoo.config import Configurable, path_of
 from ganzoo.engine.loop import AtomicCheckpoints, CountBatches
 from ganzoo.engine.optim import Step
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
@@ -46,8 +46,13 @@ class Game(Configurable, L.LightningModule):
         """Return the players in the order they move."""
 
     @abstractmethod
-    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | int | None = None) -> Tensor:
+    def sample(self, n: int, seed: int = 0, condition: Sequence[int] | Tensor | int | None = None) -> Tensor:
         """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1]."""
+
+    @property
+    def published(self) -> dict[str, nn.Module]:
+        """The networks that are used after training, by name; "generator" is what makes images."""
+        return {}
 
     def after_turn(self, player: str) -> None:
         """Called after ``player`` has moved; e.g. to project its weights."""
@@ -82,6 +87,8 @@ class Game(Configurable, L.LightningModule):
             CountBatches.install(self.trainer)
             for message in ("Found .* module.* in eval mode", ".*LeafSpec.*", ".*validation_step. but have no"):
                 warnings.filterwarnings("ignore", message=message)  # the average is in eval mode; judging is optional
+        if stage == "predict":
+            warnings.filterwarnings("ignore", message="predict returned None")  # a callback writes the samples
         AtomicCheckpoints.install(self.trainer)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -196,13 +203,29 @@ class Game(Configurable, L.LightningModule):
         self.flush_terms(self.global_step)  # raises before a checkpoint with a broken game replaces a good one
         data = getattr(self.trainer, "datamodule", None)
         checkpoint["ganzoo"] = {
-            "format": 1,
+            "format": 2,
             "model": config_or_reason(self),
+            "networks": {name: self.where(network) for name, network in self.published.items()},
             "data": config_or_reason(data) if isinstance(data, Configurable) else None,
             "seed": self.seed,
             "images_seen": self.images_seen,
             "batches": self.global_step,
         }
+
+    def where(self, network: nn.Module) -> dict[str, Any]:
+        """Return how a published network was made, and what its weights' names in a checkpoint begin with."""
+        prefix = next(name for name, module in self.named_modules() if module is network)
+        made = config_or_reason(network) if isinstance(network, Configurable) else {"reason": not_configurable(network)}
+        return {"prefix": f"{prefix}.", **made}
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a checkpoint of a game knows how the game was made.
+
+        Raises:
+            TypeError: always; it says what to call.
+        """
+        raise TypeError("use ganzoo.load_game(PATH) for the game, or ganzoo.load(PATH) for its networks")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the seed and the count of images of a resumed run."""
@@ -216,9 +239,14 @@ def as_list(optimizers: Any) -> list[LightningOptimizer]:
     return list(optimizers) if isinstance(optimizers, (list, tuple)) else [optimizers]
 
 
+def not_configurable(made: object) -> str:
+    """Return why an object cannot be written to a file."""
+    return f"{type(made).__name__} does not remember its arguments; let it inherit from ganzoo.config.Configurable"
+
+
 def config_or_reason(made: Configurable) -> dict[str, Any]:
     """Return the configuration of an object, or why it has none."""
     try:
         return made.config()
     except ValueError as error:
-        return {"reason": str(error)}
+        return {"class_path": path_of(type(made)), "reason": str(error)}

@@ -38,11 +38,14 @@ class CountBatches(_ManualOptimization):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to disk, then moves it there in one step."""
+    """Writes a checkpoint beside its place, flushes it to disk, then moves it there in one step.
+
+    A checkpoint holds tensors and plain values: nothing in it may run when it is read.
+    """
 
     @classmethod
     def install(cls, trainer: L.Trainer) -> None:
-        """Replace Lightning's default writer; a writer chosen by the user stays."""
+        """Replace Lightning's default; what the user has chosen stays."""
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = cls()
 

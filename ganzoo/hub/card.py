@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from ganzoo.models.generative import Generative
+from ganzoo.catalogue import classes
+from ganzoo.config import Configurable
+from ganzoo.inference import Inference
+from ganzoo.roles import Classes, Images
 
 
 def number(value: float | None) -> str:
@@ -10,42 +13,26 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def card(config: dict[str, Any], model: Generative) -> str:
+def card(config: dict[str, Any], model: Inference) -> str:
     """Return the card of a published model."""
-    variant, training, measured = type(model).__name__, config["training"], config["metrics"]
-    floors = measured.get("floors", {})
+    path, training = config["variant"]["class_path"], config["training"]
+    variant = path.rsplit(".", 1)[-1]
     data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
-    rows = [
-        f"| {name} | {number(value)} | {number(floors.get(name))} |"
-        for name, value in measured.get("metrics", {}).items()
-    ]
-    judged = (
-        f"{measured['n_samples']} samples, seeds from {measured['first_seed']}, against {measured['n_reference']}"
-        " training images; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
-        + "\n".join(rows)
-        if rows
-        else "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
-    )
-    labels = f", labels=[i % {model.G.num_classes} for i in range(16)]" if model.G.num_classes else ""
-    shape = ", ".join(map(str, model.G.image_shape))
-    E = model.published.encoder
-    told = ", labels=y" if model.conditional and model.published.labeller is None else ""
     codes = ", ".join(
         f"`{c.name}` ({f'{c.size} values' if c.kind == 'categorical' else f'{c.low:g} to {c.high:g}'})"
-        for c in model.published.codes
+        for c in model.codes
     )
     coded = f"\nCodes: {codes}. `ganzoo traverse FOLDER` walks through them.\n" if codes else ""
-    inverse = f"\nmodel.reconstruct(x{told})  # G(E(x)) of images x in [-1, 1]" if E is not None else ""
     return f"""# {variant} on {data}
 
-{(type(model).__doc__ or "").strip().splitlines()[0]}
+{sentence(path)}
 
 ![samples](grid.png)
 
 ```python
 import ganzoo
 model = ganzoo.load("this folder")
-images = model.sample(16, seed=0{labels})  # [16, {shape}] in [-1, 1]{inverse}
+{usage(model)}
 ```
 {coded}
 Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},
@@ -53,5 +40,43 @@ with ganzoo {config["ganzoo"]}.
 
 ## Judged
 
-{judged}
+{judged(config["metrics"])}
 """
+
+
+def sentence(path: str) -> str:
+    """Return the first sentence of a variant's docstring; of ours also where Python has dropped docstrings."""
+    known = classes("models").get(path.removeprefix("ganzoo.models."))
+    doc = (getattr(Configurable.known.get(path), "__doc__", None) or "").strip()
+    return known or doc.partition("\n")[0] or f"A game of a user's own, `{path}`."
+
+
+def usage(model: Inference) -> str:
+    """Return lines of Python that use a model."""
+    G = model.generator
+    told = {
+        Classes: f", condition=[i % {G.num_classes} for i in range(16)]",
+        Images: ", condition=x",
+    }.get(type(G.condition), "")
+    meant = "of 16 images x to translate" if told.endswith("=x") else "in [-1, 1]"
+    lines = [f"images = model.sample(16, seed=0{told})  # [16, {', '.join(map(str, G.image_shape))}] {meant}"]
+    if model.encoder is not None:
+        own = ", condition=y" if told and model.labeller is None else ""
+        lines.append(f"model.reconstruct(x{own})  # G(E(x)) of images x in [-1, 1]")
+    return "\n".join(lines)
+
+
+def judged(measured: dict[str, Any]) -> str:
+    """Return the table of a verdict."""
+    floors = measured.get("floors", {})
+    rows = [
+        f"| {name} | {number(value)} | {number(floors.get(name))} |"
+        for name, value in measured.get("metrics", {}).items()
+    ]
+    if not rows:
+        return "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
+    return (
+        f"{measured['n_samples']} samples, seeds from {measured['first_seed']}, against {measured['n_reference']}"
+        " training images; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
+        + "\n".join(rows)
+    )

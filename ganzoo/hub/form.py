@@ -1,58 +1,49 @@
 """What a published folder is.
 
 config.json            how the networks were made, hashes of the files, what they were trained on
-model.safetensors      weights of the generator (its average)
-encoder.safetensors    weights of the encoder (its average), if the game has one
-labeller.safetensors   weights of the network that names classes, if the game has one
-discriminator.safetensors
+generator.safetensors  weights of the generator (its average)
+NAME.safetensors       of each other published network: encoder, labeller, discriminator, ...
 README.md, grid.png    card and samples
 """
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ganzoo.inference import Inference
-from ganzoo.models.generative import Generative
 
-FORMAT = "ganzoo/1"
-
-
-FILES = {
-    "generator": "model.safetensors",
-    "encoder": "encoder.safetensors",
-    "labeller": "labeller.safetensors",
-    "discriminator": "discriminator.safetensors",
-}
-
-
+FORMAT = "ganzoo/2"
+OLDER = ("ganzoo/1",)  # in which the generator's weights were in model.safetensors
 KEYS = {"format", "ganzoo", "variant", "networks", "sha256", "training", "metrics"}
 
 
+def weights_of(name: str, form: str = FORMAT) -> str:
+    """Return the file of a network's weights."""
+    return "model.safetensors" if form in OLDER and name == "generator" else f"{name}.safetensors"
+
+
 class Pretrained(Inference):
-    """A generator ready to be sampled, and an encoder and a labeller if there are.
+    """Published networks, ready to be used: a generator, and what else there is.
 
     Args:
-        networks: By their names: "generator", maybe "encoder", "labeller" and "discriminator".
+        networks: By their names: "generator", maybe "encoder", "labeller", "discriminator" and others.
         config: What ``config.json`` says.
     """
 
-    def __init__(self, networks: dict[str, Any], config: dict[str, Any]) -> None:
+    def __init__(self, networks: dict[str, nn.Module], config: dict[str, Any]) -> None:
         for network in networks.values():
             network.eval().requires_grad_(False)
-        super().__init__(networks["generator"], networks.get("encoder"), networks.get("labeller"))
-        self.discriminator: nn.Module | None = networks.get("discriminator")
+        super().__init__(networks)
         self.config = config
 
-    def to(self, device: torch.device | str) -> "Pretrained":
-        """Move the networks to ``device`` and return itself."""
-        super().to(device)
-        if self.discriminator is not None:
-            self.discriminator.to(device)
-        return self
+    @property
+    def discriminator(self) -> nn.Module | None:
+        """D, if there is one."""
+        return self.networks.get("discriminator")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -69,25 +60,25 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
+    if not isinstance(config, dict) or config.get("format") not in (FORMAT, *OLDER):
         raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
     if set(config) != KEYS:
         raise ValueError(f"{path} must have the keys {sorted(KEYS)}, got {sorted(config)}")
     networks, hashes = config["networks"], config["sha256"]
     if not isinstance(networks, dict) or not isinstance(hashes, dict):
         raise ValueError(f"{path}: networks and sha256 must be objects")
-    if set(networks) - set(FILES) or "generator" not in networks:
-        raise ValueError(f"{path}: networks must be among {sorted(FILES)} with a generator, got {sorted(networks)}")
+    if "generator" not in networks:
+        raise ValueError(f"{path}: networks must hold a generator, got {sorted(networks)[:8]}")
+    check_names(networks, str(path))
     return config
 
 
-def networks_of(model: Generative) -> dict[str, Any]:
-    """Return what is published of a game, by name: averages where there are any."""
-    ready = model.published
-    found = {
-        "generator": ready.generator,
-        "encoder": ready.encoder,
-        "labeller": ready.labeller,
-        "discriminator": getattr(model, "D", None),
-    }
-    return {name: network for name, network in found.items() if network is not None}
+def check_names(networks: Iterable[str], source: str) -> None:
+    """Check that the names of networks can be those of files.
+
+    Raises:
+        ValueError: names the one that cannot.
+    """
+    for name in networks:
+        if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
+            raise ValueError(f"{source}: a network's name must be of lower-case letters, digits and _, got {name!r}")

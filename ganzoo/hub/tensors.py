@@ -3,10 +3,12 @@
 import contextlib
 import hashlib
 import math
+import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
@@ -23,7 +25,7 @@ HEADER = 2**20  # bytes of a safetensors file beside its tensors
 
 
 def read_network(path: Path, config: Config, sha256: str | None) -> nn.Module:
-    """Return the network of a published folder: made from ``config``, with the tensors of a safetensors file.
+    """Return a network of a published folder: made from ``config``, with the tensors of a safetensors file.
 
     Raises:
         ValueError: the file was altered, or does not belong to the configuration.
@@ -31,10 +33,31 @@ def read_network(path: Path, config: Config, sha256: str | None) -> nn.Module:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
-    network = unbuilt(config, str(path.parent / "config.json"))
-    most = HEADER + sum(value.nbytes for value in network.state_dict().values())
-    if path.stat().st_size > most:
-        raise ValueError(f"{path} holds {path.stat().st_size} bytes, the network of config.json has {most} at most")
+    source = str(path.parent / "config.json")
+    config = checked(config, nn.Module, source)
+    wanted = unbuilt(config, source).state_dict()
+    tensors = read_tensors(path, sha256, sum(value.nbytes for value in wanted.values()))
+    compare(wanted, tensors, f"{path} and {source} do not belong together")
+    for key, value in wanted.items():
+        if tensors[key].dtype != value.dtype:
+            raise ValueError(f"{path}: {key} is {tensors[key].dtype}, {source} needs {value.dtype}")
+    return made(config, tensors)
+
+
+def read_tensors(path: Path, sha256: str | None, expected: int) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Args:
+        path: The file.
+        sha256: Its hash.
+        expected: Bytes of its tensors.
+
+    Raises:
+        ValueError: the file is much larger, was altered, is no safetensors, or holds what is no number.
+    """
+    size = path.stat().st_size
+    if size > expected + HEADER:
+        raise ValueError(f"{path} has {size} bytes, the network that config.json describes {expected}")
     data = path.read_bytes()
     if data[:2] == b"PK" or data[:1] == b"\x80":
         raise ValueError(f"{path} is a pickle, not safetensors: refused, because loading it could run code")
@@ -45,47 +68,28 @@ def read_network(path: Path, config: Config, sha256: str | None) -> nn.Module:
     except SafetensorError as error:
         raise ValueError(f"{path} is not safetensors: {error}") from error
     check_tensors(tensors, str(path))
-    compare(network, tensors, str(path), "config.json")
-    for key, value in network.state_dict().items():
-        if tensors[key].dtype != value.dtype:
-            raise ValueError(f"{path} does not fit config.json: {key} is {tensors[key].dtype}, not {value.dtype}")
-    network.load_state_dict(tensors, strict=True, assign=True)
-    return network
+    return tensors
 
 
 def rebuilt(config: Config, tensors: Mapping[str, Tensor], where: str) -> nn.Module:
-    """Return the network that ``config`` describes, with copies of tensors of a checkpoint.
+    """Return a network that ``config`` describes, with copies of the tensors of a checkpoint.
 
     Raises:
         ValueError: they do not belong together.
-    """
-    network = fitting(config, tensors, where)
-    wanted = network.state_dict()
-    copies = {key: tensor.to(wanted[key].dtype, copy=True) for key, tensor in tensors.items()}
-    network.load_state_dict(copies, strict=True, assign=True)
-    return network
-
-
-def fitting(config: Config, tensors: Mapping[str, Tensor], where: str) -> nn.Module:
-    """Return the network that ``config`` describes, without numbers, if tensors of a checkpoint would fit.
-
-    Raises:
-        ValueError: they do not belong together.
-    """
-    network = unbuilt(config, where)
-    compare(network, tensors, where, "its own configuration")
-    return network
-
-
-def unbuilt(config: Any, where: str) -> nn.Module:
-    """Make a network that has shapes and no numbers: no memory is taken, and no random number drawn.
-
-    Raises:
-        ValueError: the configuration names what it may not, makes no network, or one without end.
     """
     config = checked(config, nn.Module, where)
+    compare(unbuilt(config, where).state_dict(), tensors, f"{where} does not fit its own configuration")
+    return made(config, tensors)
+
+
+def unbuilt(config: Config, where: str) -> nn.Module:
+    """Return what a checked configuration describes, without its numbers: no memory is taken.
+
+    Raises:
+        ValueError: the configuration makes no network, or one without end.
+    """
     try:
-        with torch.device("meta"), single_precision(), Bounded(), NoNumbers():
+        with undisturbed("meta"), Bounded(), NoNumbers():
             network: nn.Module = build(config)
     except Exception as error:  # a damaged configuration can fail in any way
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -93,27 +97,26 @@ def unbuilt(config: Any, where: str) -> nn.Module:
     return network
 
 
-def compare(network: nn.Module, tensors: Mapping[str, Tensor], where: str, described: str) -> None:
-    """Check that tensors have the names and shapes of a network's.
+def made(config: Config, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Return the network that a checked configuration describes, with copies of tensors that fit."""
+    with undisturbed("cpu"):
+        network: nn.Module = build(config)
+        network.load_state_dict(tensors, strict=True)
+    return network
 
-    Args:
-        network: The network.
-        tensors: By their names.
-        where: What holds the tensors, for errors.
-        described: What describes the network, for errors.
+
+def compare(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], message: str) -> None:
+    """Check that tensors have the names and shapes that are wanted.
 
     Raises:
-        ValueError: names those that have not.
+        ValueError: the message, with those that have not.
     """
-    wanted = network.state_dict()
     if wanted.keys() != tensors.keys():
         missing, unknown = (sorted(map(str, names))[:3] for names in (wanted.keys() - tensors, tensors.keys() - wanted))
-        raise ValueError(f"{where} does not fit {described}: missing {missing}, unknown {unknown}")
+        raise ValueError(f"{message}: missing {missing}, unknown {unknown}")
     for key, value in wanted.items():
         if tensors[key].shape != value.shape:
-            raise ValueError(
-                f"{where} does not fit {described}: {key} is {list(tensors[key].shape)}, not {list(value.shape)}"
-            )
+            raise ValueError(f"{message}: {key} is {list(tensors[key].shape)}, not {list(value.shape)}")
 
 
 class Bounded(TorchDispatchMode):
@@ -154,11 +157,14 @@ class NoNumbers(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def single_precision() -> Iterator[None]:
-    """Make new tensors float32, whatever the default is."""
-    before = torch.get_default_dtype()
+def undisturbed(device: str) -> Iterator[None]:
+    """Make new tensors float32 on ``device``, whatever the defaults are, and move no random generator."""
+    dtype, python, numbers = torch.get_default_dtype(), random.getstate(), np.random.get_state()
     torch.set_default_dtype(torch.float32)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]), torch.device(device):
+            yield
     finally:
-        torch.set_default_dtype(before)
+        torch.set_default_dtype(dtype)
+        random.setstate(python)
+        np.random.set_state(numbers)

@@ -2,72 +2,128 @@
 
 import hashlib
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save as tensors_to_bytes
+from torch import nn
 
-from ganzoo import __version__
+from ganzoo.config import Config, Configurable, __version__
+from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card
-from ganzoo.hub.form import FILES, FORMAT, networks_of
-from ganzoo.hub.reading import game_of
-from ganzoo.inference import sample_seeds
-from ganzoo.models.generative import Generative
+from ganzoo.hub.form import FORMAT, check_names, weights_of
+from ganzoo.hub.reading import load
+from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_png
-from ganzoo.roles import Generator
+from ganzoo.roles import Classes, Generator, Images
+
+SHOWN = 64  # seeds on the card
 
 
-def publish(
-    model: Generative, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None
-) -> Path:
-    """Write a published model.
+def publish(game: Game, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None) -> Path:
+    """Write what a game publishes, the averages of its networks, as a folder that loads safely.
 
     Args:
-        model: A game; the averages of its G and E are published.
+        game: Trained.
         folder: Made if needed.
         training: Plain values: data, batches, seed, ...
         metrics: The content of ``metrics.json``.
+
+    Raises:
+        ValueError: the game publishes no generator, or a network does not remember its arguments.
     """
-    folder = Path(folder)
-    networks = networks_of(model)
+    return write_networks(game.published, game.config(), folder, training, metrics)
+
+
+def write_networks(
+    networks: Mapping[str, nn.Module],
+    variant: Config,
+    folder: str | Path,
+    training: dict[str, Any],
+    metrics: dict[str, Any] | None = None,
+    grid: Path | None = None,
+) -> Path:
+    """Write networks as a published folder; nothing is written before all of it is known to be right.
+
+    Args:
+        networks: By their names; in evaluation mode.
+        variant: How the game that trained them was made.
+        folder: Made if needed.
+        training: Plain values: data, batches, seed, ...
+        metrics: The content of ``metrics.json``.
+        grid: The picture of a translator, whose images are not those of seeds.
+    """
+    folder, model = Path(folder), Inference(networks)
+    check_names(networks, "published networks")
+    model.generator.eval()
+    files = {weights_of(name): tensors_of(network) for name, network in networks.items()}
     config: dict[str, Any] = {
         "format": FORMAT,
         "ganzoo": __version__,
-        "variant": model.config(),
-        "networks": {name: network.config() for name, network in networks.items()},
-        "sha256": {},
+        "variant": variant,
+        "networks": {name: made_as(name, network) for name, network in networks.items()},
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         "training": training,
         "metrics": metrics or {},
     }
-    for name, network in networks.items():
-        tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-        data = tensors_to_bytes(tensors)
-        config["sha256"][FILES[name]] = hashlib.sha256(data).hexdigest()
-        write_atomically(folder / FILES[name], lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
-    for name in FILES.keys() - networks:  # of another model that was there
-        (folder / FILES[name]).unlink(missing_ok=True)
-    text = json.dumps(config, indent=2)
-    save_png(picture(sample_seeds(model.G_ema.eval(), range(64), _any_labels(model.G_ema, 64))), folder / "grid.png")
-    write_atomically(folder / "README.md", lambda temporary: temporary.write_text(card(config, model)))
-    write_atomically(folder / "config.json", lambda temporary: temporary.write_text(text + "\n"))
+    texts = {"README.md": card(config, model), "config.json": json.dumps(config, indent=2) + "\n"}
+    translates = isinstance(model.generator.condition, Images)
+    shown = None if translates else picture(model.sample(SHOWN, condition=any_classes(model.generator, SHOWN)))
+    for name, data in files.items():
+        write_atomically(folder / name, lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
+    for other in folder.glob("*.safetensors"):  # of another model that was there
+        if other.name not in files:
+            other.unlink()
+    if shown is not None:
+        save_png(shown, folder / "grid.png")
+    elif grid is not None:
+        write_atomically(folder / "grid.png", lambda temporary: shutil.copyfile(grid, temporary))
+    for name, text in texts.items():
+        write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
     return folder
 
 
 def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
-    """Publish the generator of a checkpoint; the metrics of its run are taken along. Returns a line to print."""
+    """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print."""
     path = Path(checkpoint)
-    model, ours = game_of(path)
-    measured = path.resolve().parent.parent / "metrics.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}: export takes a .ckpt")
+    model = load(path)
+    ours, run = model.config["training"], path.resolve().parent.parent
+    measured = run / "metrics.json"
     metrics = json.loads(measured.read_text()) if measured.is_file() else None
     if metrics and metrics.get("batches") != ours["batches"]:
         metrics = None  # measured on another checkpoint of the run
     training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
-    folder = publish(model, out, training, metrics)
-    labels = " --labels 0" if model.published.generator.num_classes else ""
-    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{labels}`"
+    grid = max((run / "grids").glob("*.png"), default=None)
+    folder = write_networks(model.networks, model.config["variant"], out, training, metrics, grid)
+    told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
+    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
 
 
-def _any_labels(generator: Generator, n: int) -> list[int] | None:
-    return [i % generator.num_classes for i in range(n)] if generator.num_classes else None
+def tensors_of(network: nn.Module) -> bytes:
+    """Return the weights and buffers of a network as the content of a file."""
+    return tensors_to_bytes({key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()})
+
+
+def made_as(name: str, network: nn.Module) -> Config:
+    """Return how a network was made.
+
+    Raises:
+        ValueError: it does not remember.
+    """
+    if not isinstance(network, Configurable):
+        raise ValueError(
+            f"the {name}, {type(network).__name__}, cannot be written to a file: let it inherit from"
+            " ganzoo.config.Configurable, as Generator, Encoder and Discriminator do"
+        )
+    return network.config()
+
+
+def any_classes(generator: Generator, n: int) -> list[int] | None:
+    """Return the classes in turn for ``n`` seeds; None if G is told none."""
+    return [i % generator.condition.K for i in range(n)] if isinstance(generator.condition, Classes) else None

@@ -8,8 +8,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ganzoo.inference import Inference, decode
-from ganzoo.latent.traverse import network_of, traverse_direction
-from ganzoo.roles import Generator
+from ganzoo.latent.traverse import traverse_direction
+from ganzoo.roles import Generator, Given, Space
 
 
 class Rescoring(NamedTuple):
@@ -91,12 +91,12 @@ def conditional_direction(direction: Tensor, others: Tensor) -> Tensor:
 @torch.no_grad()
 def rescore(
     classifier: Callable[[Tensor], Tensor],
-    model: Generator | Inference,
+    place: Generator | Inference | Space,
     z: Tensor,
     direction: Tensor,
     strengths: Sequence[float],
     target: int,
-    labels: Sequence[int] | Tensor | int | None = None,
+    condition: Given = None,
     seed: int = 0,
 ) -> Rescoring:
     """Return how much an edit changes the score of its attribute and of the others, against a random direction.
@@ -110,28 +110,27 @@ def rescore(
 
     Args:
         classifier: Images [N, C, H, W] in [-1, 1] -> scores [N, K], such as probabilities.
-        model: G in evaluation mode.
+        place: G, a model, or another space than z; in evaluation mode.
         z: [N, dim]; 2000 give means to about 0.01.
         direction: q, [dim].
         strengths: The α, S of them.
         target: Which of the K scores is that of the attribute.
-        labels: One class for all, or one per latent; only for a conditional G.
+        condition: One value for all, or one per latent; only for a conditional G.
         seed: Of the random direction.
 
     Raises:
-        ValueError: shapes that do not fit, no latents, labels that are wrong, or no such score.
+        ValueError: shapes that do not fit, no latents, a condition that is wrong, or no such score.
     """
-    G = network_of(model)
     if not len(z):
         raise ValueError("rescore needs at least one latent, got none")
     noise = torch.randn(len(direction), generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     random = noise.to(direction) / noise.to(direction).norm() * direction.norm()
-    before = _scores(classifier, decode(G, z, labels), target)
+    before = _scores(classifier, decode(place, z, condition), target)
     changes = []
     with tqdm(total=2 * len(strengths), desc="rescoring", unit="walk", leave=False, disable=None) as bar:
         for q in (direction, random):
             for moved in traverse_direction(z, q, strengths).unbind(dim=1):
-                changes.append((_scores(classifier, decode(G, moved, labels), target) - before).mean(dim=0))
+                changes.append((_scores(classifier, decode(place, moved, condition), target) - before).mean(dim=0))
                 bar.update()
     change = torch.stack(changes).unflatten(0, (2, -1))  # [2, S, K]
     rest = [k for k in range(change.shape[2]) if k != target]

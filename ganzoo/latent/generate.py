@@ -1,28 +1,37 @@
 """The images of seeds, in files."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from ganzoo.inference import Inference, check_labels
-from ganzoo.pictures import picture, save_images, save_npz, save_png
+from ganzoo.inference import Inference
+from ganzoo.pictures import pairs, picture, save_images, save_npz, save_png
+from ganzoo.roles import Given, Images
+
+AT_ONCE = 256  # images between two steps of the progress bar
 
 
-def write_samples(
-    model: Inference, seeds: range, out: str | Path, form: str, labels: Sequence[int] | None = None
-) -> str:
-    """Write the images of seeds as one picture, as files or as an array. Returns a line to print."""
-    folder = Path(out)
-    check_labels(labels, len(seeds), model.generator.num_classes)
+def write_samples(model: Inference, seeds: range, out: str | Path, form: str, condition: Given = None) -> str:
+    """Write the images of seeds as one picture, as files or as an array. Returns a line to print.
+
+    Args:
+        model: Loaded.
+        seeds: Consecutive.
+        out: Folder.
+        form: "grid", of a translator each image below the one that it was made of; "png" or "npz".
+        condition: What G is told: one for all, or one for each.
+
+    Raises:
+        ValueError: the condition is wrong, or ``out`` is a file.
+    """
+    folder, y = Path(out), model.generator.condition.check(condition, len(seeds))
     if folder.is_file():
         raise ValueError(f"{folder} is a file: give a folder")
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
-    for start in tqdm(range(0, len(seeds), 256), desc="sampling", unit="batch", disable=None):
-        some = seeds[start : start + 256]
-        own = labels if labels is None or len(labels) == 1 else labels[start : start + 256]
+    for start in tqdm(range(0, len(seeds), AT_ONCE), desc="sampling", unit="batch", disable=None):
+        some, own = seeds[start : start + AT_ONCE], None if y is None else y[start : start + AT_ONCE]
         parts.append(model.sample(len(some), some.start, own).float().cpu())
     images = torch.cat(parts)
     name = f"seeds-{seeds.start}-{seeds.stop - 1}"
@@ -31,4 +40,6 @@ def write_samples(
     if form == "png":
         save_images(images, folder, [f"{seed:06d}" for seed in seeds])
         return f"{len(images)} images in {folder}"
-    return f"{len(images)} images in {save_png(picture(images), folder / f'{name}.png')}"
+    translated = y is not None and isinstance(model.generator.condition, Images)
+    shown = pairs(y, images) if translated and y is not None else picture(images)
+    return f"{len(images)} images in {save_png(shown, folder / f'{name}.png')}"

@@ -12,10 +12,11 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from ganzoo.inference import Inference, check_labels
+from ganzoo.inference import Inference
 from ganzoo.latent.npz import load_latents
 from ganzoo.pictures import eight_bits
 from ganzoo.pixels import to_float
+from ganzoo.roles import Classes, Images
 
 Labels = Sequence[int] | None
 AT_ONCE = 256  # latents or pictures between two steps of the progress bar
@@ -41,8 +42,8 @@ def labelled(model: Inference, text: str) -> tuple[Tensor, list[int] | None]:
     if not in_file(text):
         return of_seeds(model, read_numbers(text, "seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz")), None
     z, y = rows(text, model.generator.prior.dim)
-    known = model.generator.num_classes and y is not None and y.dtype.kind in "iu"
-    return z, y.tolist() if known and y is not None else None
+    told = isinstance(model.generator.condition, Classes)
+    return z, y.tolist() if told and y is not None and y.dtype.kind in "iu" else None
 
 
 def in_file(text: str) -> bool:
@@ -83,8 +84,9 @@ def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list
     found: Labels = labels
     if model.labeller is not None:
         found = in_blocks(lambda block, _: model.classify(block), x, None, "classifying").tolist()
-    seen = check_labels(found, len(x), model.generator.num_classes)
-    y = seen if labels is None else check_labels(labels, len(x), model.generator.num_classes)
+    check = model.generator.condition.check
+    seen = check(found, len(x))
+    y = seen if labels is None else check(labels, len(x))
     return in_blocks(model.encode, x, seen, "encoding"), None if y is None else y.tolist()
 
 
@@ -157,6 +159,18 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
             raise ValueError(f"cannot read {file} as a picture: {error}") from error
         images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
     return to_float(torch.stack(images))
+
+
+def sources(model: Inference, files: Sequence[str | Path]) -> Tensor:
+    """Read the pictures that a model shall translate, [N, C, H, W] in [-1, 1].
+
+    Raises:
+        ValueError: the model does not translate, or a file is no picture.
+    """
+    condition = model.generator.condition
+    if not isinstance(condition, Images):
+        raise ValueError("this model translates no images: it makes those of --seeds")
+    return read_images(files, condition.shape)
 
 
 def in_blocks(act: Callable[[Tensor, Tensor | None], Tensor], rows: Tensor, y: Tensor | None, name: str) -> Tensor:

@@ -45,7 +45,7 @@ def save_latents(path: str | Path, z: Tensor, **extra: Any) -> Path:
     """
     path = Path(path)
     _check(z, None, "z")
-    arrays = {name: np.asarray(_on_cpu(value)) for name, value in extra.items()}
+    arrays: dict[str, Any] = {name: np.asarray(_on_cpu(value)) for name, value in extra.items()}
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise ValueError(f"{name} must be numbers or text, which need no pickle, got {array.dtype}")
@@ -53,7 +53,7 @@ def save_latents(path: str | Path, z: Tensor, **extra: Any) -> Path:
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
 
     write_atomically(path, write)
     return path

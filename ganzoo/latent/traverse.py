@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.func import jvp
 from tqdm import tqdm
 
-from ganzoo.inference import Inference, Labels, check_labels
+from ganzoo.inference import Inference, check_latents, space_of
 from ganzoo.priors import Code, Coded, Prior, Uniform
-from ganzoo.roles import Generator
+from ganzoo.roles import Generator, Given, Space
 
 HELD = 2**26  # numbers of Jacobians held at once: 256 MiB of float32
 
@@ -26,11 +26,6 @@ class Directions(NamedTuple):
 
     vectors: Tensor
     values: Tensor
-
-
-def network_of(model: Generator | Inference) -> Generator:
-    """Return G itself."""
-    return model if isinstance(model, Generator) else model.generator
 
 
 # -- walks: rows are samples, columns are values
@@ -118,7 +113,7 @@ def dimension_values(prior: Prior, dimension: int = 0, n: int = 8) -> list[float
 
 
 @torch.no_grad()
-def jacobian_directions(model: Generator | Inference, z: Tensor, k: int, labels: Labels = None) -> Directions:
+def jacobian_directions(place: Generator | Inference | Space, z: Tensor, k: int, condition: Given = None) -> Directions:
     """Return the directions in which the images of z change most: the eigenvectors of E[J'J].
 
         |G(z + ε q) - G(z)|² ≈ ε² q' J'J q,    J = ∂G/∂z
@@ -129,27 +124,28 @@ def jacobian_directions(model: Generator | Inference, z: Tensor, k: int, labels:
     Ramesh et al., "A Spectral Regularizer for Unsupervised Disentanglement", 2018. https://arxiv.org/abs/1812.01161
 
     Args:
-        model: G in evaluation mode, so that its rows do not see each other.
-        z: Where to take the Jacobian, [N, dim]; 64 draws from the prior do. Each costs dim forward passes.
+        place: G, a model, or another space than z. In evaluation mode, so that rows do not see each other.
+        z: Where to take the Jacobian, [N, dim]; 64 draws do. Each costs dim forward passes.
         k: Number of directions.
-        labels: One class for all, or one per latent; only for a conditional G.
+        condition: One value for all, or one per latent; only for a conditional G.
 
     Returns:
         Directions and mean squared changes of the whole image per unit step along them.
 
     Raises:
-        ValueError: G is in training mode, z does not fit it, k is not from 1 to dim, or labels are wrong.
+        ValueError: G is in training mode, z does not fit it, k is not from 1 to dim, or the condition is wrong.
     """
-    G = network_of(model)
-    if G.training:
+    space = space_of(place)
+    if space.generator.training:
         raise ValueError("the generator is in training mode, where rows depend on each other: call eval() first")
-    dim = G.prior.dim
-    if z.ndim != 2 or z.shape[1] != dim or not len(z):
+    dim = space.prior.dim
+    check_latents(space, z)
+    if not len(z):
         raise ValueError(f"expected latents [N, {dim}] with N at least 1, got {list(z.shape)}")
     _check_k(k, dim)
-    y = check_labels(labels, len(z), G.num_classes)
+    y = space.generator.condition.check(condition, len(z))
     total = torch.zeros(dim, dim, dtype=torch.float64, device=z.device)
-    for J in _jacobians(G, z, y):
+    for J in _jacobians(space, z, y):
         total += torch.einsum("jp,kp->jk", J, J).to(total)
     values, vectors = torch.linalg.eigh(total / len(z))  # rising
     return Directions(_signed(vectors.T.flip(0)[:k]).to(z), values.flip(0)[:k].to(z))
@@ -197,9 +193,10 @@ def principal_directions(z: Tensor, features: Tensor, k: int) -> Directions:
     return Directions(_signed(vectors / vectors.norm(dim=1, keepdim=True)).to(z), (values[:k] / len(f)).to(z))
 
 
-def _jacobians(G: Generator, z: Tensor, y: Tensor | None) -> Iterator[Tensor]:
+def _jacobians(space: Space, z: Tensor, y: Tensor | None) -> Iterator[Tensor]:
     """Yield Jacobians of some rows of z at a time, [dim, rows * pixels]: one column of all of them per product."""
-    dim, pixels = G.prior.dim, torch.Size(G.image_shape).numel()
+    G, dim = space.generator, space.prior.dim
+    pixels = torch.Size(G.image_shape).numel()
     n = max(1, HELD // (dim * pixels))
     like = next(G.parameters(), z)
     with tqdm(total=-(-len(z) // n) * dim, desc="jacobian", unit="column", leave=False, disable=None) as bar:
@@ -208,16 +205,16 @@ def _jacobians(G: Generator, z: Tensor, y: Tensor | None) -> Iterator[Tensor]:
             own = () if y is None else (y[start : start + n].to(like.device),)
             columns = []
             for unit in torch.eye(dim).to(like):
-                columns.append(_slope(G, rows, unit.repeat(len(rows), 1), *own).flatten())
+                columns.append(_slope(space, rows, unit.repeat(len(rows), 1), *own).flatten())
                 bar.update()
             yield torch.stack(columns)
 
 
-def _slope(G: Generator, z: Tensor, along: Tensor, *y: Tensor) -> Tensor:
-    """Return the derivative of G at z along a direction."""
+def _slope(space: Space, z: Tensor, along: Tensor, *y: Tensor) -> Tensor:
+    """Return the derivative of the images at z along a direction."""
     with warnings.catch_warnings():  # torch's own rules for this are made with what it has deprecated
         warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=FutureWarning)
-        slope: Tensor = jvp(lambda x: G(x, *y), (z,), (along,))[1]
+        slope: Tensor = jvp(lambda x: space.make(x, *y), (z,), (along,))[1]
     return slope
 
 

@@ -3,7 +3,7 @@
 Each writes pictures and the latents behind them to a folder, and returns a line to print.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.inference import Inference, check_labels
+from ganzoo.inference import Inference, here
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
-from ganzoo.latent.edit import attribute_direction, rescore
-from ganzoo.latent.inputs import Labels, in_blocks, of_images, of_seeds
+from ganzoo.latent.digits import space_with
+from ganzoo.latent.drawing import decoded, each, save_with, sheet
+from ganzoo.latent.inputs import Labels, of_images
 from ganzoo.latent.interpolate import path
 from ganzoo.latent.neighbours import nearest_training
 from ganzoo.latent.npz import save_latents
@@ -28,12 +29,11 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
-from ganzoo.metrics.lenet import LeNet64
 from ganzoo.pictures import grid, headed, pairs, save_gif, save_png
-from ganzoo.pixels import to_uint8
+from ganzoo.roles import Classes, Space
 
 Method = Literal["jacobian", "pca"]
-DRAWS = {"jacobian": 64, "pca": 4096, "class": 1000}  # latents that directions are found with
+DRAWS = {"jacobian": 64, "pca": 4096}  # latents that directions are found with
 N_DIRECTIONS = 5
 
 
@@ -51,8 +51,8 @@ def encode(model: Inference, x: Tensor, out: str | Path, labels: Labels = None) 
         ValueError: there is no encoder, or labels are missing or wrong.
     """
     z, y = of_images(model, x, labels if model.generator.num_classes else None)
-    save_png(pairs(x, _decoded(model, z, y)), Path(out) / "reconstructions.png")
-    kept = check_labels(labels, len(z), 1 + max(labels)) if labels and y is None else y
+    save_png(pairs(x, decoded(model, z, y)), Path(out) / "reconstructions.png")
+    kept = Classes(1 + max(labels)).check(labels, len(z)) if labels and y is None else y
     save_latents(Path(out) / "latents.npz", z, **({} if kept is None else {"y": torch.as_tensor(kept)}))
     return f"{len(z)} latents in {Path(out) / 'latents.npz'}, what they decode to in reconstructions.png beside it"
 
@@ -83,14 +83,14 @@ def interpolate(
     if not 1 <= fps <= 50:
         raise ValueError(f"fps must be from 1 to 50, as GIF counts in hundredths of a second, got {fps}")
     way = path(z, steps, model.generator.prior, loop)
-    labels = _nearest(check_labels(labels, len(z), model.generator.num_classes), len(way), steps)
-    images = _decoded(model, way, labels)
+    labels = of_frames(model.generator.condition.check(labels, len(z)), len(way), steps)
+    images = decoded(model, way, labels)
     closed = torch.cat([images, images[:1]]) if loop else images
     rows = [closed[start : start + steps + 1] for start in range(0, len(closed) - 1, steps)]
     strip = grid(torch.cat(rows), columns=steps + 1)
     save_gif(frames(images), Path(out) / "interpolation.gif", round(1000 / fps))
     save_png(strip, Path(out) / "interpolation.png")
-    _save(Path(out) / "latents.npz", model, way, labels)
+    save_with(Path(out) / "latents.npz", model, way, labels)
     return f"{len(way)} frames through {len(z)} latents in {Path(out) / 'interpolation.gif'}"
 
 
@@ -106,7 +106,7 @@ def traverse(
 ) -> str:
     """Write a sheet for each walk: a row for each latent, a column for each value.
 
-    IB-GAN is walked through r, behind its channel: dimensions and directions are those of r.
+    Dimensions and directions are those of the space where walks have a meaning: r, behind the channel, of IB-GAN.
 
     Args:
         model: Loaded.
@@ -123,8 +123,8 @@ def traverse(
         ValueError: there is no such code or dimension, or labels are wrong.
     """
     start, folder = z, Path(out)
-    model, z = model.walked(z)
-    prior = model.generator.prior
+    space = model.generator.spaces[model.generator.walk_space]
+    z, prior = here(space, z), space.prior
     codes = {c.name: c for c in prior.codes}
     chosen = [code] if code else [] if dims or directions else list(codes)
     if code and code not in codes:
@@ -136,18 +136,18 @@ def traverse(
     method = directions or ("jacobian" if not sheets else None)
     found = None
     if method:
-        found = _directions(model, method, labels)
+        found = strongest(space, method, labels)
         strengths = dimension_values(prior, n=n)
         names = [f"{method}{i}" for i in range(len(found.vectors))]
         sheets |= {name: traverse_direction(z, v, strengths) for name, v in zip(names, found.vectors, strict=True)}
         values |= dict.fromkeys(names, strengths)
-    pictures = {name: headed(_sheet(model, sheet, labels, name), values[name]) for name, sheet in sheets.items()}
+    pictures = {name: headed(sheet(space, walk, labels, name), values[name]) for name, walk in sheets.items()}
     for name, picture in pictures.items():
         save_png(picture, folder / f"{name}.png")
     if found:
         numbers = torch.arange(len(found.vectors))
         save_latents(folder / "directions.npz", found.vectors, eigenvalues=found.values, y=numbers)
-    _save(folder / "latents.npz", model, start, labels)
+    save_with(folder / "latents.npz", model, start, labels)
     return f"{', '.join(sheets)}: {len(z)} rows each in {folder}"
 
 
@@ -171,11 +171,11 @@ def add(
     square = torch.cat([near[:4], z[None], near[4:]])
     terms = torch.cat([torch.stack([term.mean(dim=0) for term in (*plus, *minus)]), z[None]])
     folder = Path(out)
-    images, means = _decoded(model, square, labels), _decoded(model, terms, labels)
+    images, means = decoded(model, square, labels), decoded(model, terms, labels)
     save_png(grid(images, columns=3), folder / "arithmetic.png")
     words = [*(f"+ {i}" for i in range(1, 1 + len(plus))), *(f"- {i}" for i in range(1, 1 + len(minus))), "="]
     save_png(headed(grid(means, columns=len(terms)), words), folder / "terms.png")
-    _save(folder / "latents.npz", model, z[None], labels)
+    save_with(folder / "latents.npz", model, z[None], labels)
     fewest = min(len(term) for term in (*plus, *minus))
     advice = f"; a term has only {fewest}: take {ADVISED} exemplars or more" if fewest < ADVISED else ""
     return f"{len(plus)} terms less {len(minus)} in {folder / 'arithmetic.png'}{advice}"
@@ -189,7 +189,8 @@ def edit(
     Args:
         model: Loaded.
         z: Latents, [N, dim].
-        direction: q, [dim]; of IB-GAN also one of r, as ``traverse`` finds them: then r is edited, and kept in r.npz.
+        direction: q, [dim]; or one of another space, as ``traverse`` finds them: of IB-GAN r is edited, and kept
+            in r.npz.
         strengths: The α.
         out: Folder.
         labels: One class for all, or one per latent; only for a conditional model.
@@ -199,57 +200,14 @@ def edit(
     """
     if not direction.any():
         raise ValueError("the direction is zero: give latents with and without the attribute that differ")
-    start, (model, z) = model, _space(model, z, direction)
+    space = space_with(model, len(direction))
+    z = here(space, z)
     walk, folder = traverse_direction(z, direction, strengths), Path(out)
-    save_png(headed(_sheet(model, walk, labels, "editing"), strengths), folder / "edit.png")
-    name = "latents.npz" if model is start else "r.npz"
-    _save(folder / name, model, walk.flatten(0, 1), _each(model, walk, labels))
+    save_png(headed(sheet(space, walk, labels, "editing"), strengths), folder / "edit.png")
+    name = "latents.npz" if space.name == "z" else f"{space.name}.npz"
+    save_with(folder / name, model, walk.flatten(0, 1), each(model, walk, labels))
     save_latents(folder / "direction.npz", direction[None])
     return f"{len(z)} latents at {len(strengths)} strengths in {folder / 'edit.png'}"
-
-
-def class_direction(model: Inference, target: int, labels: Labels = None) -> Tensor:
-    """Return the direction, [dim], towards a class of the digit network: of samples that it takes for the class.
-
-    Args:
-        model: Of grey images.
-        target: The class.
-        labels: One class for all; only for a conditional model.
-
-    Raises:
-        ValueError: no such class, no samples of it, images that are not grey, or labels that are wrong.
-    """
-    digits = _digits(model, target)
-    z = of_seeds(model, range(DRAWS["class"]))
-    found = in_blocks(lambda x, _: digits(x).argmax(dim=1), _decoded(model, z, labels), None, "classifying")
-    return attribute_direction(z, found, target)
-
-
-def score_class(
-    model: Inference, direction: Tensor, strengths: Sequence[float], target: int, labels: Labels = None
-) -> str:
-    """Return a table: how the digit network's probability of a class changes along a direction, and along a random one.
-
-    Args:
-        model: Of grey images.
-        direction: q, [dim].
-        strengths: The α.
-        target: The class.
-        labels: One class for all; only for a conditional model.
-
-    Raises:
-        ValueError: as ``class_direction``, or a direction of another size than z.
-    """
-    digits = _digits(model, target)
-    z = of_seeds(model, range(DRAWS["class"], 2 * DRAWS["class"]))  # others than those that a direction is found with
-    model, z = _space(model, z, direction)
-    found = rescore(digits, model, z, direction, strengths, target, labels)
-    rows = zip(strengths, found.target.tolist(), found.others.abs().sum(dim=1), found.random_target, strict=True)
-    lines = [f"  {a:+8.2f}   {of_class:+.3f}      {others:.3f}   {random:+.3f}" for a, of_class, others, random in rows]
-    head = (
-        f"change of P({target}) by {LeNet64.id}, mean of {len(z)} seeds:\n  strength   P({target})  Σ|others|   random"
-    )
-    return "\n".join([head, *lines])
 
 
 def neighbours(
@@ -270,9 +228,9 @@ def neighbours(
     Raises:
         ValueError: training images of another shape, or labels that are wrong.
     """
-    found = nearest_training(_decoded(model, z, labels), training)
+    found = nearest_training(decoded(model, z, labels), training)
     save_png(grid(found.images, columns=columns, gap=8, cell=96), Path(out) / "neighbours.png")
-    _save(Path(out) / "latents.npz", model, z, labels, distance=found.distance, neighbour=found.at)
+    save_with(Path(out) / "latents.npz", model, z, labels, distance=found.distance, neighbour=found.at)
     copies = int((found.distance == 0).sum())
     file = Path(out) / "neighbours.png"
     return f"{len(z)} samples in {file}, the nearest of {len(training)} beside them; exact copies: {copies}"
@@ -283,61 +241,18 @@ def frames(images: Tensor) -> Iterator[Image.Image]:
     return (grid(image[None], columns=1, gap=0, cell=256) for image in images)
 
 
-def _space(model: Inference, z: Tensor, direction: Tensor) -> tuple[Inference, Tensor]:
-    """Return the model and its latents; of IB-GAN and a direction of r, what stands behind its channel, and r."""
-    return (model, z) if direction.shape == z.shape[1:] else model.walked(z)
-
-
-def _digits(model: Inference, target: int) -> Callable[[Tensor], Tensor]:
-    """Return the digit network as a map of images to probabilities, [N, 10]."""
-    if model.generator.image_shape[0] != 1 or len(model.generator.image_shape) != 3:
-        shape = model.generator.image_shape
-        raise ValueError(f"classes are named by {LeNet64.id}, for grey images; this model makes the shape {shape}")
-    if not 0 <= target < 10:
-        raise ValueError(f"the class must be from 0 to 9, got {target}")
-    network = LeNet64()
-
-    def probabilities(x: Tensor) -> Tensor:
-        logits = network(to_uint8(x.cpu())).logits
-        assert logits is not None
-        return logits.softmax(dim=1)
-
-    return probabilities
-
-
-def _directions(model: Inference, method: Method, labels: Labels) -> Directions:
+def strongest(space: Space, method: Method, labels: Labels) -> Directions:
     """Return the strongest directions, found at the first draws from the prior; of a conditional G of one class."""
-    z = of_seeds(model, range(DRAWS[method]))
+    z = space.prior.seeded(range(DRAWS[method]))
     own = labels[:1] if labels else None
     k = min(N_DIRECTIONS, z.shape[1])
     if method == "jacobian":
-        return jacobian_directions(model, z, k, own)
-    return principal_directions(z, _decoded(model, z, own).float(), k)
+        return jacobian_directions(space, z, k, own)
+    return principal_directions(z, decoded(space, z, own).float(), k)
 
 
-def _sheet(model: Inference, walk: Tensor, labels: Labels, name: str) -> Image.Image:
-    """Return the pictures of a walk [N, V, dim], a row for each latent."""
-    return grid(_decoded(model, walk.flatten(0, 1), _each(model, walk, labels), name), columns=walk.shape[1])
-
-
-def _nearest(y: Tensor | None, n: int, steps: int) -> list[int] | None:
+def of_frames(y: Tensor | None, n: int, steps: int) -> list[int] | None:
     """Return the label of the nearest latent for each of n frames."""
     if y is None:
         return None
     return [int(y[(frame + steps // 2) // steps % len(y)]) for frame in range(n)]
-
-
-def _each(model: Inference, walk: Tensor, labels: Labels) -> list[int] | None:
-    """Return labels of all latents of a walk [N, V, dim] that belong to its rows."""
-    y = check_labels(labels, len(walk), model.generator.num_classes)
-    return None if y is None else y.repeat_interleave(walk.shape[1]).tolist()
-
-
-def _decoded(model: Inference, z: Tensor, labels: Labels, name: str = "decoding") -> Tensor:
-    """Return the images of latents, on the CPU."""
-    return in_blocks(model.decode, z, check_labels(labels, len(z), model.generator.num_classes), name)
-
-
-def _save(file: Path, model: Inference, z: Tensor, labels: Labels, **extra: Tensor) -> None:
-    y = check_labels(labels, len(z), model.generator.num_classes)
-    save_latents(file, z, **extra, **({} if y is None else {"y": y}))

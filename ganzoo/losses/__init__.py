@@ -2,7 +2,6 @@
 
 from ganzoo.losses.divergences import (
     KL,
-    Alpha,
     FDivergence,
     GANDivergence,
     Jeffrey,
@@ -11,8 +10,6 @@ from ganzoo.losses.divergences import (
     Pearson,
     ReverseKL,
     SquaredHellinger,
-    TotalVariation,
-    WeightedJensenShannon,
 )
 from ganzoo.losses.likelihoods import Bernoulli, GaussianLikelihood, Likelihood
 from ganzoo.losses.objectives import (
@@ -28,7 +25,6 @@ from ganzoo.losses.penalties import HistoricalAverage, with_input_gradient
 
 __all__ = [
     "KL",
-    "Alpha",
     "Bernoulli",
     "FDivergence",
     "GANDivergence",
@@ -47,8 +43,6 @@ __all__ = [
     "Pearson",
     "ReverseKL",
     "SquaredHellinger",
-    "TotalVariation",
     "Wasserstein",
-    "WeightedJensenShannon",
     "with_input_gradient",
 ]

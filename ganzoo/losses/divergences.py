@@ -2,20 +2,16 @@
 
     D_f >= F = E_p[T] - E_q[f*(T)],    T = g_f(V)      (equality for T = f'(p/q), Eqs. 4, 5)
 
-    divergence             f(u)                                                g_f(v)                  f*(g_f(v))
-    -------------------    ------------------------------------------------    --------------------    ---------------
-    KL                     u log u                                             v                       exp(v - 1)
-    ReverseKL              -log u                                              -exp(-v)                v - 1
-    Pearson                (u - 1)²                                            v                       v²/4 + v
-    Neyman                 (1 - u)² / u                                        1 - exp(-v)             2 - 2 exp(-v/2)
-    SquaredHellinger       (√u - 1)²                                           1 - exp(-v)             exp(v) - 1
-    Jeffrey                (u - 1) log u                                       v                       W + 1/W + v - 2
-    JensenShannon          u log u - (u + 1) log((u + 1) / 2)                  log 2 - s(-v)           s(v) - log 2
-    WeightedJensenShannon  π u log u - (1 - π + π u) log(1 - π + π u)          -π log π - s(-v)
-    GANDivergence          u log u - (u + 1) log(u + 1)                        -s(-v)                  s(v)
-    TotalVariation         |u - 1| / 2                                         tanh(v) / 2             tanh(v) / 2
-    Alpha, α < 1           (u^α - 1 - α (u - 1)) / (α (α - 1))                 1/(1-α) - s(-v)
-    Alpha, α > 1           the same                                            v
+    divergence        f(u)                                                g_f(v)                  f*(g_f(v))
+    ----------------  ------------------------------------------------    --------------------    ---------------
+    KL                u log u                                             v                       exp(v - 1)
+    ReverseKL         -log u                                              -exp(-v)                v - 1
+    Pearson           (u - 1)²                                            v                       v²/4 + v
+    Neyman            (1 - u)² / u                                        1 - exp(-v)             2 - 2 exp(-v/2)
+    SquaredHellinger  (√u - 1)²                                           1 - exp(-v)             exp(v) - 1
+    Jeffrey           (u - 1) log u                                       v                       W + 1/W + v - 2
+    JensenShannon     u log u - (u + 1) log((u + 1) / 2)                  log 2 - s(-v)           s(v) - log 2
+    GANDivergence     u log u - (u + 1) log(u + 1)                        -s(-v)                  s(v)
 
 s is softplus, W is Lambert's function of exp(1 - v), p stands for real images. Every g_f rises: a large v says "real".
 An exponential in the table goes on along its tangent beyond exp(20), because g_f rises slower there (``tame``): losses
@@ -224,104 +220,6 @@ class JensenShannon(GANDivergence):
     """
 
     shift = math.log(2)
-
-
-class WeightedJensenShannon(FDivergence):
-    """π KL(p || m) + (1 - π) KL(q || m) with m = π p + (1 - π) q.
-
-    Args:
-        pi: Weight π of p; 1/2 is the JSD, half of ``JensenShannon``.
-        generator: What G minimises.
-
-    Raises:
-        ValueError: ``pi`` outside (0, 1).
-    """
-
-    def __init__(self, pi: float = 0.5, generator: GeneratorLoss = "minimax") -> None:
-        if not 0 < pi < 1:
-            raise ValueError(f"pi must be in (0, 1), got {pi}: 0.5 weighs data and generated images alike")
-        super().__init__(generator=generator)
-        self.pi = pi
-
-    def f(self, u: Tensor) -> Tensor:
-        """Return π u log u - (1 - π + π u) log(1 - π + π u)."""
-        m = 1 - self.pi + self.pi * u
-        return self.pi * torch.xlogy(u, u) - torch.xlogy(m, m)
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """(1 - π) log((1 - π) / (1 - π exp(t/π))), t < -π log π."""
-        return (1 - self.pi) * (math.log(1 - self.pi) - torch.log(1 - self.pi * torch.exp(t / self.pi)))
-
-    def activation(self, v: Tensor) -> Tensor:
-        """-π log π - softplus(-v)."""
-        return -self.pi * math.log(self.pi) - softplus(-tame(v))
-
-    def fake(self, t: Tensor) -> Tensor:
-        """(1 - π) log((1 - π) / (1 - σ(t)^(1/π)))."""
-        log_power = -softplus(-tame(t)) / self.pi
-        return (1 - self.pi) * (math.log(1 - self.pi) - torch.log(-torch.expm1(log_power)))
-
-
-class TotalVariation(FDivergence):
-    """∫ |p - q| / 2."""
-
-    def f(self, u: Tensor) -> Tensor:
-        """|u - 1| / 2."""
-        return (u - 1).abs() / 2
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """Return t, |t| <= 1/2."""
-        return t
-
-    def activation(self, v: Tensor) -> Tensor:
-        """tanh(v) / 2."""
-        return torch.tanh(v) / 2
-
-
-class Alpha(FDivergence):
-    """(∫ p^α q^(1-α) - 1) / (α (α - 1)).
-
-    α = 2 is half of ``Pearson``, 1/2 twice ``SquaredHellinger``, -1 half of ``Neyman``; ``KL`` and ``ReverseKL`` are
-    the limits at 1 and 0. Just below 1, D = 0 is far from p = q: it says p/q = ((1 - α) log 2)^(1/(α - 1)).
-
-    Args:
-        alpha: The exponent α.
-        generator: What G minimises.
-
-    Raises:
-        ValueError: ``alpha`` is 0 or 1.
-    """
-
-    def __init__(self, alpha: float = 0.5, generator: GeneratorLoss = "minimax") -> None:
-        if alpha in (0, 1):
-            raise ValueError(f"alpha must not be 0 or 1, got {alpha}: use {'KL' if alpha else 'ReverseKL'}")
-        super().__init__(generator=generator)
-        self.alpha = alpha
-
-    def f(self, u: Tensor) -> Tensor:
-        """(u^α - 1 - α (u - 1)) / (α (α - 1))."""
-        return (u**self.alpha - 1 - self.alpha * (u - 1)) / (self.alpha * (self.alpha - 1))
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """(max(0, 1 + (α - 1) t)^(α/(α-1)) - 1) / α; for α < 1, t < 1/(1-α)."""
-        base = (1 + (self.alpha - 1) * t).clamp(min=0)
-        return (base ** (self.alpha / (self.alpha - 1)) - 1) / self.alpha
-
-    def activation(self, v: Tensor) -> Tensor:
-        """1/(1-α) - softplus(-v) for α < 1, v for α > 1."""
-        if self.alpha > 1:
-            return v
-        return torch.expm1((self.alpha - 1) * self._log_ratio(v)) / (self.alpha - 1)
-
-    def fake(self, t: Tensor) -> Tensor:
-        """f*(g_f(t))."""
-        if self.alpha > 1:
-            return self.conjugate(t)
-        return torch.expm1(self.alpha * self._log_ratio(t)) / self.alpha
-
-    def _log_ratio(self, v: Tensor) -> Tensor:
-        """Return the log of that p/q for which v is best, if α < 1."""
-        return tame(-torch.log((1 - self.alpha) * softplus(-tame(v))) / (1 - self.alpha))
 
 
 def log_lambert(z: Tensor) -> Tensor:

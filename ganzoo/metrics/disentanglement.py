@@ -189,7 +189,7 @@ def _unit(columns: Tensor) -> Tensor:
 
 def _separability(column: Tensor, values: Tensor, seed: int) -> float:
     train, test = _split(len(column), seed)
-    svm = LinearSVC(C=0.01, class_weight="balanced", random_state=seed)
+    svm = LinearSVC(C=0.01, dual="auto", class_weight="balanced", random_state=seed)
     svm.fit(column[train, None].numpy(), values[train].numpy())
     return float(svm.score(column[test, None].numpy(), values[test].numpy()))
 

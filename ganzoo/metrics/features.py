@@ -125,10 +125,8 @@ def full_precision() -> Iterator[None]:
     ``torch.set_float32_matmul_precision("medium")`` turns the products of a CPU into bfloat16 too (error 0.19
     instead of 4e-5 for a 256 x 256 product of standard normals).
     """
-    cudnn: Any
-    mkldnn: Any
-    cudnn, mkldnn = torch.backends.cudnn, torch.backends.mkldnn
-    operations: Any = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn, mkldnn.matmul, mkldnn.conv)
+    cudnn: Any = torch.backends.cudnn
+    operations = operations_with_precision()
     old = torch.get_float32_matmul_precision(), _cudnn_tf32(), [op.fp32_precision for op in operations]
     torch.set_float32_matmul_precision("highest")
     if old[1] is not None:
@@ -143,6 +141,14 @@ def full_precision() -> Iterator[None]:
             cudnn.allow_tf32 = old[1]
         for operation, precision in zip(operations, old[2], strict=True):
             operation.fp32_precision = precision
+
+
+def operations_with_precision() -> list[Any]:
+    """Return what has a switch of its own, as torch has it since 2.9; before, there are only the two common ones."""
+    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+    places = (cuda, "matmul"), (cudnn, "conv"), (cudnn, "rnn"), (mkldnn, "matmul"), (mkldnn, "conv")
+    operations = [getattr(place, name, None) for place, name in places]
+    return [operation for operation in operations if hasattr(operation, "fp32_precision")]
 
 
 def _cudnn_tf32() -> bool | None:

@@ -46,7 +46,7 @@ class LeNet64(Extractor):
     """Digit classifier trained on MNIST's training images: 64 features and 10 logits.
 
     The scale of its distances is arbitrary: print the floor (real against real at the same N) beside them.
-    Trained by ``benchmarks/train_lenet.py``; weights are never trained again on the user's machine.
+    Trained by ``tools/train_lenet.py``; weights are never trained again on the user's machine.
 
     Args:
         weights: File to read instead of the shipped one; it must have the same content.

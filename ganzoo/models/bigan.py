@@ -3,12 +3,12 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
 from ganzoo.losses.objectives import NonSaturating, Objective
-from ganzoo.models.generative import Generative, some_images
+from ganzoo.models.generative import Generative, check_encoder, some_images
 from ganzoo.priors import Normal, Prior, Uniform
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
 
@@ -57,10 +57,12 @@ class BiGAN(Generative):
         g_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__(generator, encoder, ema_decay)
+        super().__init__(ema_decay)
+        check_encoder(encoder, generator)
         check_pairs(discriminator, generator)
         check_range(encoder, generator.prior)
         check_symmetry(objective)
+        self.hold(G=generator, E=encoder)
         self.D = discriminator
         self.objective = objective
         self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
@@ -88,10 +90,6 @@ class BiGAN(Generative):
         encoded, generated = self.logits(batch)
         return {"adv": self.objective.g(generated) + self.objective.g(-encoded)}
 
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network): G and E are both moved by "ge"."""
-        return [("ge", self.G_ema, self.G), ("ge", self.E_ema, self.E)]
-
     @torch.no_grad()
     def check_shapes(self) -> None:
         """Pass a few images through all networks.
@@ -100,10 +98,10 @@ class BiGAN(Generative):
             ValueError: what a network returns has the wrong shape, or the data's images are not G's.
         """
         super().check_shapes()
-        x, _ = some_images(self.G_ema, 2)
+        x, _ = some_images(self.trained.generator, 2)
         mode = self.D.training
         self.D.eval()
-        logits = self.D(x, self.E_ema(x))
+        logits = self.D(x, self.trained.encode(x))
         self.D.train(mode)
         if tuple(logits.shape) != (2,):
             raise ValueError(f"discriminator must return logits of shape [N], got {list(logits.shape)} for N = 2")
@@ -138,12 +136,14 @@ def check_range(encoder: Encoder, prior: Prior) -> None:
     """
     if prior.codes:
         raise ValueError("BiGAN's prior has no codes, which no E could return: use Normal or Uniform")
-    output = getattr(encoder, "output", None)
-    if isinstance(prior, Uniform) and output == "linear":
-        raise ValueError("with a uniform prior E's output must be bounded: make it with output='tanh'")
+    if isinstance(prior, Uniform) and not encoder.bounded:
+        raise ValueError(
+            "with a uniform prior E's output must be bounded: make it with output='tanh'"
+            " (an encoder of your own says bounded = True)"
+        )
     if isinstance(prior, Uniform) and encoder.posterior != "point":
         raise ValueError("with a uniform prior E must be deterministic, or its draws leave [-1, 1]: posterior='point'")
-    if isinstance(prior, Normal) and output == "tanh":
+    if isinstance(prior, Normal) and encoder.bounded:
         raise ValueError("with a normal prior E's output must not be bounded: make it with output='linear'")
 
 

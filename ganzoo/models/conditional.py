@@ -3,16 +3,15 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor
 
-from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import Hinge, NonSaturating, Objective
+from ganzoo.losses.objectives import Hinge, NonSaturating
 from ganzoo.models.gan import GAN
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Classes, Discriminator, Generator
 
 
-class CGAN(GAN):
+class CGAN(GAN, objective=NonSaturating()):
     """Conditional GAN: both players are told the class y.
 
         L_D = -E_{x,y}[log D(x, y)] - E_{z,y}[log(1 - D(G(z, y), y))]
@@ -25,16 +24,17 @@ class CGAN(GAN):
     Args:
         generator: G: z [N, dim], y [N] -> images.
         discriminator: D: images, y [N] -> logits [N]; conditioned on as many classes as G.
-        objective: The scalar functions of the logit.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
-        check_classes(self)
+    def __init__(self, generator: Generator, discriminator: Discriminator, **kwargs: Any) -> None:
+        super().__init__(generator, discriminator, **kwargs)
+        if generator.num_classes != discriminator.num_classes:
+            raise ValueError(
+                f"{type(self).__name__} needs a generator and a discriminator of the same num_classes,"
+                f" got {generator.num_classes} and {discriminator.num_classes}"
+            )
 
     def d_loss(self, batch: Any) -> Terms:
         """L_D."""
@@ -47,7 +47,13 @@ class CGAN(GAN):
         return {"adv": self.objective.g(self.D(self.G(self.prior(len(x)), y), y))}
 
 
-class ProjectionGAN(GAN):
+class ProjectionGAN(
+    CGAN,
+    objective=Hinge(),
+    n_critic=5,
+    d_optimizer=Adam(lr=2e-4, beta1=0.0, beta2=0.9),
+    g_optimizer=Adam(lr=2e-4, beta1=0.0, beta2=0.9),
+):
     """Conditional GAN with the hinge loss, whose D meets the class in an inner product.
 
         D(x, y) = ψ(φ(x)) + <V_y, φ(x)>                                                             (Eq. 3)
@@ -57,49 +63,10 @@ class ProjectionGAN(GAN):
     projection is the discriminator's ``label="projection"``, or a ``ResNetDiscriminator`` with classes.
 
     Miyato & Koyama, "cGANs with Projection Discriminator", 2018. https://arxiv.org/abs/1802.05637
-
-    Args:
-        objective: The scalar functions of the logit.
-        n_critic: D moves per G move.
-        d_optimizer: How D steps.
-        g_optimizer: How G steps.
     """
 
-    conditional = True
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        objective: Objective = Hinge(),
-        n_critic: int = 5,
-        d_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.0, beta2=0.9),
-        g_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.0, beta2=0.9),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            n_critic=n_critic,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
-        check_classes(self)
-
-    def d_loss(self, batch: Any) -> Terms:
-        """L_D."""
-        x, y = batch
-        return {"adv": self.objective.d(self.D(x, y), self.D(self.G(self.prior(len(x)), y), y))}
-
-    def g_loss(self, batch: Any) -> Terms:
-        """L_G."""
-        x, y = batch
-        return {"adv": self.objective.g(self.D(self.G(self.prior(len(x)), y), y))}
-
-
-class ACGAN(GAN):
+class ACGAN(GAN, objective=NonSaturating()):
     """Auxiliary-classifier GAN: D is not told the class, it must name it.
 
         L_S = E[log P(S = real | x)] + E[log P(S = fake | G(z, y))]                                 (Eq. 2)
@@ -115,30 +82,23 @@ class ACGAN(GAN):
         generator: G: z [N, dim], y [N] -> images.
         discriminator: D with class logits, ``WithClassifier(D, num_classes)``.
         class_weight: λ.
-        objective: The scalar functions of the logit.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        class_weight: float = 1.0,
-        objective: Objective = NonSaturating(),
-        **kwargs: Any,
+        self, generator: Generator, discriminator: Discriminator, class_weight: float = 1.0, **kwargs: Any
     ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
-        if not hasattr(discriminator, "both"):
+        super().__init__(generator, discriminator, **kwargs)
+        if not discriminator.n_classes:
             raise ValueError(
                 "ACGAN's discriminator must also name the class: wrap it as"
                 f" WithClassifier(discriminator, num_classes=...), got {type(discriminator).__name__}"
             )
-        named = getattr(discriminator, "n_classes", generator.num_classes)
-        if named != generator.num_classes:
+        if discriminator.n_classes != generator.num_classes:
             raise ValueError(
-                f"ACGAN's discriminator names {named} classes, its generator has num_classes={generator.num_classes}:"
-                " give both the number of the data's classes"
+                f"ACGAN's discriminator names {discriminator.n_classes} classes, its generator has"
+                f" num_classes={generator.num_classes}: give both the number of the data's classes"
             )
         if class_weight < 0:
             raise ValueError(f"class_weight must not be negative, got {class_weight}")
@@ -147,33 +107,13 @@ class ACGAN(GAN):
     def d_loss(self, batch: Any) -> Terms:
         """L_D: ``adv`` and ``class``."""
         x, y = batch
-        real, real_class = self.both(x)
-        fake, fake_class = self.both(self.G(self.prior(len(x)), y))
+        real, real_class = self.D.both(x)
+        fake, fake_class = self.D.both(self.G(self.prior(len(x)), y))
         named = F.cross_entropy(real_class, y) + F.cross_entropy(fake_class, y)
         return {"adv": self.objective.d(real, fake), "class": self.class_weight * named}
 
     def g_loss(self, batch: Any) -> Terms:
         """L_G: ``adv`` and ``class``."""
         x, y = batch
-        fake, fake_class = self.both(self.G(self.prior(len(x)), y))
+        fake, fake_class = self.D.both(self.G(self.prior(len(x)), y))
         return {"adv": self.objective.g(fake), "class": self.class_weight * F.cross_entropy(fake_class, y)}
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return D's logits [N] and class logits [N, K] from one pass."""
-        D: Any = self.D
-        logits, classes = D.both(x)
-        return logits, classes
-
-
-def check_classes(game: GAN) -> None:
-    """Check that both players are told the same classes.
-
-    Raises:
-        ValueError: they are not.
-    """
-    of_g, of_d = game.G.num_classes, game.D.num_classes
-    if of_g != of_d:
-        raise ValueError(
-            f"{type(game).__name__} needs a generator and a discriminator of the same num_classes,"
-            f" got {of_g} and {of_d}"
-        )

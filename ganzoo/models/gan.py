@@ -3,13 +3,12 @@
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
 from ganzoo.losses.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective
 from ganzoo.models.generative import Generative, some_images
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Discriminator, Generator, told
 
 
 class GAN(Generative):
@@ -44,9 +43,10 @@ class GAN(Generative):
         n_critic: int = 1,
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__(generator, ema_decay=ema_decay)
+        super().__init__(ema_decay)
         if n_critic < 1:
             raise ValueError(f"n_critic must be at least 1, got {n_critic}")
+        self.hold(G=generator)
         self.D = discriminator
         self.objective = objective
         self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
@@ -69,17 +69,6 @@ class GAN(Generative):
         x, _ = batch
         return {"adv": self.objective.g(self.D(self.G(self.prior(len(x)))))}
 
-    def on_train_start(self) -> None:
-        """List the networks that are told the time."""
-        super().on_train_start()
-        self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
-
-    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
-        """Tell D the time, and give every player that is due its turn."""
-        for network in self._timed:
-            network.batch = self.global_step
-        return super().training_step(batch, batch_idx)
-
     @torch.no_grad()
     def check_shapes(self) -> None:
         """Pass a few images through all networks.
@@ -92,7 +81,7 @@ class GAN(Generative):
 
     def check_discriminator(self) -> None:
         """Check D's logits on two images of G, or two packs of them."""
-        check_discriminator(self.D, self.G_ema)
+        check_discriminator(self.D, self.trained.generator)
 
 
 def check_discriminator(discriminator: Discriminator, generator: Generator) -> None:
@@ -105,7 +94,7 @@ def check_discriminator(discriminator: Discriminator, generator: Generator) -> N
     x, y = some_images(generator, 2 * pack)
     mode = discriminator.training
     discriminator.eval()
-    logits = discriminator(x, y) if classes else discriminator(x)
+    logits = told(discriminator, x, y if classes else None)
     discriminator.train(mode)
     if tuple(logits.shape) != (2,):
         expected = "[N]" if pack == 1 else f"[N / {pack}]"
@@ -114,25 +103,17 @@ def check_discriminator(discriminator: Discriminator, generator: Generator) -> N
         )
 
 
-class NSGAN(GAN):
+class NSGAN(GAN, objective=NonSaturating()):
     """GAN whose generator maximises log D(G(z)), which does not saturate where D is sure.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
         L_G = -E_z[log D(G(z))]                                       (section 3)
 
     Goodfellow et al., "Generative Adversarial Networks", 2014. https://arxiv.org/abs/1406.2661
-
-    Args:
-        objective: The scalar functions of the logit.
     """
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class LSGAN(GAN):
+class LSGAN(GAN, objective=LeastSquares(a=0.0, b=1.0, c=1.0)):
     """GAN whose logits are regressed on targets: a for generated, b for real images, c is what G wants.
 
         L_D = E_x[(D(x) - b)²] / 2 + E_z[(D(G(z)) - a)²] / 2
@@ -141,22 +122,10 @@ class LSGAN(GAN):
     (a, b, c) = (0, 1, 1) is the 0-1 coding (Eq. 9), (-1, 1, 0) minimises Pearson's χ² (Eq. 8).
 
     Mao et al., "Least Squares Generative Adversarial Networks", 2017. https://arxiv.org/abs/1611.04076
-
-    Args:
-        objective: The targets.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        objective: Objective = LeastSquares(a=0.0, b=1.0, c=1.0),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class HingeGAN(GAN):
+class HingeGAN(GAN, objective=Hinge()):
     """GAN with the hinge loss: D stops caring about an image once it is right by a margin of 1.
 
         L_D = E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))]
@@ -164,18 +133,10 @@ class HingeGAN(GAN):
 
     Lim & Ye, "Geometric GAN", 2017. https://arxiv.org/abs/1705.02894
     Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018. https://arxiv.org/abs/1802.05957
-
-    Args:
-        objective: The scalar functions of the logit.
     """
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = Hinge(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
 
-
-class DCGAN(GAN):
+class DCGAN(GAN, objective=NonSaturating()):
     """Deep convolutional GAN: the non-saturating game on strided convolutions with batch norm.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
@@ -185,12 +146,4 @@ class DCGAN(GAN):
     Real and generated images go through D in separate batches: batch norm must not mix them.
 
     Radford et al., "Unsupervised Representation Learning with DCGANs", 2016. https://arxiv.org/abs/1511.06434
-
-    Args:
-        objective: The scalar functions of the logit.
     """
-
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)

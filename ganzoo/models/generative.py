@@ -1,12 +1,15 @@
 """What games with a generator share: its prior and samples, an encoder if there is one, averages of the weights."""
 
+from typing import ClassVar
+
 import torch
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
-from ganzoo.engine.averages import Average, averaged
+from ganzoo.engine.averages import Average, averaged, mover_of
 from ganzoo.engine.game import Game
-from ganzoo.inference import Inference, Labels
-from ganzoo.roles import Encoder, Generator
+from ganzoo.inference import Inference
+from ganzoo.roles import Classes, Condition, Discriminator, Encoder, Generator, Given, Nothing, told
 
 
 class Generative(Game):
@@ -14,70 +17,103 @@ class Generative(Game):
 
         average ← d average + (1 - d) weights after each move,    d = min(``ema_decay``, m / (9 + m)) at the m-th
 
+    An average follows the player whose ``networks`` hold its network.
+
     Args:
-        generator: G: z [N, dim] -> images [N, C, H, W] in [-1, 1]; it carries the prior of z.
-        encoder: E: images -> z [N, dim]; none: the game cannot encode.
         ema_decay: Decay of the averages per move; 0: no average.
 
     Raises:
-        ValueError: ``ema_decay`` outside [0, 1), or E does not belong to G.
+        ValueError: ``ema_decay`` outside [0, 1).
     """
 
-    conditional: bool = False  # whether G is told the class
+    names: ClassVar[dict[str, str]] = {"generator": "G", "encoder": "E", "labeller": "E_y", "discriminator": "D"}
+    conditions: ClassVar[tuple[type[Condition], ...]] = (Nothing,)  # what G may be told
+    G: Generator
+    G_ema: Generator
+    E: Encoder
+    E_ema: Encoder
 
-    def __init__(self, generator: Generator, encoder: Encoder | None = None, ema_decay: float = 0.999) -> None:
+    def __init__(self, ema_decay: float = 0.999) -> None:
         super().__init__()
         if not 0 <= ema_decay < 1:
             raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
-        self.G, self.G_ema = generator, averaged(generator)
         self.ema_decay = ema_decay
         self._averages: list[Average] = []
-        if encoder is not None:
-            check_encoder(encoder, generator)
-            self.E, self.E_ema = encoder, averaged(encoder)
+        self._timed: list[Discriminator] = []
+
+    def hold(self, **networks: nn.Module) -> None:
+        """Keep networks under the paper's letters, each with its average: ``G`` and ``G_ema``."""
+        for letter, network in networks.items():
+            setattr(self, letter, network)
+            setattr(self, f"{letter}_ema", averaged(network))
 
     def prior(self, n: int) -> Tensor:
         """Draw z, [n, dim]."""
-        z = self.G.prior.sample(n, self.device)
+        G: Generator = getattr(self, self.names["generator"])
+        z = G.prior.sample(n, self.device)
         return z if self.dtype == z.dtype else z.to(self.dtype)
 
     @property
-    def published(self) -> Inference:
-        """The averages, ready to be used."""
-        return Inference(self.G_ema, getattr(self, "E_ema", None))
+    def published(self) -> dict[str, nn.Module]:
+        """What is used after training, by name: averages where there are any."""
+        mine = {name: letter for name, letter in self.names.items() if hasattr(self, letter)}
+        return {name: getattr(self, f"{letter}_ema", getattr(self, letter)) for name, letter in mine.items()}
 
-    def sample(self, n: int, seed: int = 0, labels: Labels = None) -> Tensor:
+    @property
+    def trained(self) -> Inference:
+        """The published networks, ready to be used."""
+        return Inference(self.published)
+
+    def sample(self, n: int, seed: int = 0, condition: Given = None) -> Tensor:
         """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1], from G's average."""
-        return self.published.sample(n, seed, labels)
+        return self.trained.sample(n, seed, condition)
 
-    def encode(self, x: Tensor, labels: Labels = None) -> Tensor:
+    def encode(self, x: Tensor, condition: Given = None) -> Tensor:
         """Return the latents z, [N, dim], of images x in [-1, 1], from E's average."""
-        return self.published.encode(x, labels)
+        return self.trained.encode(x, condition)
 
-    def reconstruct(self, x: Tensor, labels: Labels = None) -> Tensor:
-        """Return G(E(x)), [N, C, H, W] in [-1, 1], from the averages; labels as in ``Inference``."""
-        return self.published.reconstruct(x, labels)
+    def reconstruct(self, x: Tensor, condition: Given = None) -> Tensor:
+        """Return G(E(x)), [N, C, H, W] in [-1, 1], from the averages; the condition as in ``Inference``."""
+        return self.trained.reconstruct(x, condition)
 
-    # -- averages
+    def values(self, n: int) -> dict[str, float]:
+        """Return what this game can say of ``n`` samples of its own, by name; a verdict takes it along."""
+        return {}
 
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network): the average follows the network whenever the player has moved."""
-        pairs: list[tuple[str, nn.Module, nn.Module]] = [("g", self.G_ema, self.G)]
-        return [*pairs, ("g", self.E_ema, self.E)] if hasattr(self, "E_ema") else pairs
+    def codes(self, x: Tensor) -> dict[str, Tensor]:
+        """Return what the game reads in images x, by the names of its codes; nothing without codes."""
+        return {}
+
+    # -- training
 
     def train(self, mode: bool = True) -> "Generative":
         """Set the mode of all networks but the averages, which are only ever evaluated."""
         super().train(mode)
-        for _, average, _ in self.averages():
-            average.eval()
+        for letter in self.averages():
+            getattr(self, f"{letter}_ema").eval()
         return self
 
+    def averages(self) -> list[str]:
+        """Return the letters of the networks that have an average."""
+        return [name.removesuffix("_ema") for name, _ in self.named_children() if name.endswith("_ema")]
+
     def on_train_start(self) -> None:
-        """Check what the networks return, once; list the weights that are averaged."""
+        """Check what the networks return, once; list the weights that are averaged, and who is told the time."""
         super().on_train_start()
         self.check_shapes()
-        every = {name: player.every for name, player in self.players().items()}
-        self._averages = [Average(name, every[name], *pair) for name, *pair in self.averages()]
+        players = self.players()
+        self._averages = []
+        for letter in self.averages():
+            network = getattr(self, letter)
+            name = mover_of(network, players)
+            self._averages.append(Average(name, players[name].every, getattr(self, f"{letter}_ema"), network))
+        self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
+
+    def training_step(self, batch: object, batch_idx: int) -> STEP_OUTPUT:
+        """Tell every D the time, and give every player that is due its turn."""
+        for network in self._timed:
+            network.batch = self.global_step
+        return super().training_step(batch, batch_idx)
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:
@@ -97,20 +133,35 @@ class Generative(Game):
             ValueError: G's images or E's latents have the wrong shape, or the data's images or classes are not G's.
         """
         data = getattr(self._trainer, "datamodule", None)
-        expected, K = self.G.image_shape, self.G.num_classes
+        model = self.trained
+        G, E, expected = model.generator, model.encoder, model.generator.image_shape
         if data is not None and tuple(getattr(data, "image_shape", expected)) != expected:
             raise ValueError(f"the data has images of shape {tuple(data.image_shape)}, the generator makes {expected}")
-        if K and not self.conditional:
-            raise ValueError(f"{type(self).__name__} is unconditional: its generator must have num_classes=0")
-        if self.conditional and not K:
-            raise ValueError(f"{type(self).__name__} is conditional: its generator needs num_classes, such as 10")
-        if self.conditional and data is not None and getattr(data, "num_classes", K) != K:
-            raise ValueError(f"the data has {data.num_classes} classes, the generator is conditioned on {K}")
-        x, y = some_images(self.G_ema, 2)
-        if hasattr(self, "E_ema"):
-            z = self.E_ema(x, y) if self.E_ema.num_classes else self.E_ema(x)
-            if tuple(z.shape) != (2, self.G.prior.dim):
-                raise ValueError(f"encoder must return latents of shape {[2, self.G.prior.dim]}, got {list(z.shape)}")
+        check_condition(type(self), G, data)
+        x, y = some_images(G, 2)
+        if E is not None:
+            z = told(E, x, y if E.num_classes else None)
+            if tuple(z.shape) != (2, G.prior.dim):
+                raise ValueError(f"encoder must return latents of shape {[2, G.prior.dim]}, got {list(z.shape)}")
+
+
+def check_condition(game: type[Generative], generator: Generator, data: object) -> None:
+    """Check that G is told what the game and the data can tell it.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    condition = generator.condition
+    if not isinstance(condition, game.conditions):
+        needed = {
+            Nothing: "unconditional: its generator must have num_classes=0",
+            Classes: "conditional: its generator needs num_classes, such as 10",
+        }
+        kind = needed.get(game.conditions[0], "a translator: its generator must be told Images")
+        raise ValueError(f"{game.__name__} is {kind}")
+    if isinstance(condition, Classes) and getattr(data, "num_classes", condition.K) != condition.K:
+        count = getattr(data, "num_classes", None)
+        raise ValueError(f"the data has {count} classes, the generator is conditioned on {condition.K}")
 
 
 def check_encoder(encoder: Encoder, generator: Generator) -> None:
@@ -129,15 +180,17 @@ def check_encoder(encoder: Encoder, generator: Generator) -> None:
 
 
 def some_images(generator: Generator, n: int) -> tuple[Tensor, Tensor | None]:
-    """Return images of the first ``n`` seeds, of class 0 if G is conditional, and their labels.
+    """Return images of the first ``n`` seeds, told something blank if G is conditional, and what it was told.
 
     Raises:
         ValueError: they have another shape than G says.
     """
     like = next(generator.parameters())
     z = generator.prior.seeded(range(n), like.device).to(like.dtype)
-    y = torch.zeros(n, dtype=torch.long, device=like.device) if generator.num_classes else None
-    x = generator(z) if y is None else generator(z, y)
+    y = generator.condition.blank(n)
+    if y is not None:
+        y = y.to(like) if y.is_floating_point() else y.to(like.device)
+    x = told(generator, z, y)
     if tuple(x.shape) != (n, *generator.image_shape):
         raise ValueError(f"generator must return images of shape {[n, *generator.image_shape]}, got {list(x.shape)}")
     return x, y

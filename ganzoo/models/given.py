@@ -3,14 +3,12 @@
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.engine.averages import averaged
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.inference import Inference
-from ganzoo.models.generative import Generative
-from ganzoo.roles import Encoder, Generator
+from ganzoo.models.generative import Generative, check_encoder
+from ganzoo.roles import Classes, Encoder, Generator, Nothing, told
 
 
 class LatentEncoder(Generative):
@@ -25,11 +23,13 @@ class LatentEncoder(Generative):
     Differs from the paper: divided by the size of z, so that learning rates mean the same for any of them.
 
     Args:
-        generator: G, trained: ``ganzoo.hub.Trained`` loads one. It is evaluated, never trained.
+        generator: G, trained: ``ganzoo.load(PATH).generator``. It is evaluated, never trained.
         encoder: E: images -> z, deterministic.
         e_optimizer: How E steps.
         ema_decay: Decay of E's average per move; 0: no average.
     """
+
+    conditions = (Nothing, Classes)
 
     def __init__(
         self,
@@ -38,7 +38,8 @@ class LatentEncoder(Generative):
         e_optimizer: Optimizer = Adam(lr=1e-3),
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__(generator, encoder, ema_decay)
+        super().__init__(ema_decay)
+        check_encoder(encoder, generator)
         if encoder.posterior != "point":
             raise ValueError(f"the encoder must have posterior='point', got {encoder.posterior!r}")
         if encoder.num_classes not in (0, generator.num_classes):
@@ -46,8 +47,8 @@ class LatentEncoder(Generative):
                 f"the encoder is told one of {encoder.num_classes} classes, the generator one of"
                 f" {generator.num_classes}: make the encoder with num_classes={generator.num_classes}, or 0"
             )
-        self.G = self.G_ema = generator.requires_grad_(False).eval()
-        self.conditional = generator.num_classes > 0
+        self.G = generator.requires_grad_(False).eval()
+        self.hold(E=encoder)
         self.e_optimizer = e_optimizer
 
     def players(self) -> dict[str, Player]:
@@ -61,17 +62,20 @@ class LatentEncoder(Generative):
 
     def latent_loss(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Return the mean over images and coordinates of (z - E(G(z)))²."""
-        return F.mse_loss(told(self.E, told(self.G, z, y), y), z)
-
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network); G has none: it stands still."""
-        return [("e", self.E_ema, self.E)]
+        return F.mse_loss(seen(self.E, seen(self.G, z, y), y), z)
 
     def train(self, mode: bool = True) -> "LatentEncoder":
         """Set the mode of E: G is only ever evaluated."""
         super().train(mode)
         self.G.eval()
         return self
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up a run; version 0.1 wrote G twice."""
+        super().on_load_checkpoint(checkpoint)
+        weights = checkpoint["state_dict"]
+        for key in [key for key in weights if key.startswith("G_ema.")]:
+            del weights[key]
 
 
 class ImageEncoder(LatentEncoder):
@@ -97,7 +101,7 @@ class ImageEncoder(LatentEncoder):
     def e_loss(self, batch: Any) -> Terms:
         """L_E: ``image`` and ``latent``."""
         x, y = batch
-        image = F.mse_loss(told(self.G, told(self.E, x, y), y), x)
+        image = F.mse_loss(seen(self.G, seen(self.E, x, y), y), x)
         return {"image": image, "latent": self.latent_weight * self.latent_loss(self.prior(len(x)), y)}
 
 
@@ -125,6 +129,8 @@ class IcGAN(LatentEncoder):
         labeller: E_y: images -> K numbers, the logits of the classes; None: SNG.
     """
 
+    E_y: Encoder
+
     def __init__(self, generator: Generator, encoder: Encoder, labeller: Encoder | None = None, **kwargs: Any) -> None:
         dim, K = generator.prior.dim, generator.num_classes
         if not K:
@@ -136,10 +142,10 @@ class IcGAN(LatentEncoder):
                 f"labeller must return one number for each of {K} classes, deterministic and unconditional:"
                 f" got dim={labeller.dim}, posterior={labeller.posterior!r}, num_classes={labeller.num_classes}"
             )
-        if getattr(getattr(labeller, "encoder", labeller), "output", None) == "tanh":
+        if labeller.bounded:
             raise ValueError("logits of classes must not be bounded: make E_y, or E without it, with output='linear'")
         super().__init__(generator, encoder, **kwargs)
-        self.E_y, self.E_y_ema = labeller, averaged(labeller)
+        self.hold(E_y=labeller)
 
     def players(self) -> dict[str, Player]:
         """Both encoders are one player: their terms share nothing but, in SNG, the weights."""
@@ -150,20 +156,10 @@ class IcGAN(LatentEncoder):
         x, y = batch
         return {"latent": self.latent_loss(self.prior(len(x)), y), "class": F.cross_entropy(self.E_y(x), y)}
 
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network)."""
-        return [("e", self.E_ema, self.E), ("e", self.E_y_ema, self.E_y)]
 
-    @property
-    def published(self) -> Inference:
-        """G and the averages of the encoders, ready to be used."""
-        return Inference(self.G, self.E_ema, self.E_y_ema)
-
-
-def told(network: Generator | Encoder, inputs: Tensor, y: Tensor | None) -> Tensor:
-    """Call a network, with the labels if it is conditional."""
-    out: Tensor = network(inputs, y) if network.num_classes else network(inputs)
-    return out
+def seen(network: Generator | Encoder, inputs: Tensor, y: Tensor | None) -> Tensor:
+    """Call a network, with the classes of the batch if it is conditional."""
+    return told(network, inputs, y if network.num_classes else None)
 
 
 def shared(encoder: Encoder, dim: int, num_classes: int) -> tuple[Encoder, Encoder]:
@@ -199,7 +195,7 @@ class Part(Encoder):
                 f"encoder must be deterministic and return at least {start + dim} numbers, got a {encoder.posterior}"
                 f" of {encoder.dim}"
             )
-        self.encoder, self.start = encoder, start
+        self.encoder, self.start, self.bounded = encoder, start, encoder.bounded
 
     def numbers(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return z [N, dim] of images x [N, *image_shape] and labels y [N]."""

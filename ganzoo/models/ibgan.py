@@ -5,16 +5,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.averages import averaged
-from ganzoo.engine.optim import Optimizer, RMSprop
+from ganzoo.engine.optim import RMSprop
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.inference import decode, seed_range
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
-from ganzoo.roles import Discriminator, Encoder, Generator
+from ganzoo.roles import ChannelGenerator, Discriminator, Encoder, Generator
 
 
-class IBGAN(GAN):
+class IBGAN(
+    GAN,
+    objective=NonSaturating(),
+    d_optimizer=RMSprop(lr=1e-6, momentum=0.9),
+    g_optimizer=RMSprop(lr=5e-5, momentum=0.9),
+):
     """Information-bottleneck GAN: InfoGAN on z, which reaches the image through a noisy channel e(r|z) that costs.
 
         min_{G,e,q} max_D  V(D, G) - [I^L - β I^U],    r ~ e(r|z),  x = G(r)
@@ -43,13 +46,14 @@ class IBGAN(GAN):
         discriminator: D.
         encoder: q: images -> ẑ, a point of as many numbers as z has.
         beta: β.
-        objective: The scalar functions of the logit.
-        d_optimizer: How D steps.
         g_optimizer: How G, e and q step.
 
     Raises:
         ValueError: G has no channel, q does not fit it, or β is negative.
     """
+
+    G: ChannelGenerator
+    G_ema: ChannelGenerator
 
     def __init__(
         self,
@@ -57,25 +61,14 @@ class IBGAN(GAN):
         discriminator: Discriminator,
         encoder: Encoder,
         beta: float = 0.141,
-        objective: Objective = NonSaturating(),
-        d_optimizer: Optimizer = RMSprop(lr=1e-6, momentum=0.9),
-        g_optimizer: Optimizer = RMSprop(lr=5e-5, momentum=0.9),
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+        super().__init__(generator, discriminator, **kwargs)
         check_channel(generator, encoder)
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = beta
-        self.E = Padded(encoder, self.G.prior.dim - encoder.dim)
-        self.E_ema = averaged(self.E)
+        self.hold(E=Padded(encoder, self.G.prior.dim - encoder.dim))
 
     def players(self) -> dict[str, Player]:
         """D moves on every batch; G with e, and q, on every ``n_critic``-th."""
@@ -95,22 +88,23 @@ class IBGAN(GAN):
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:
         """Return r̂ = μ(ẑ(x)), [N, dim of r], of images x in [-1, 1], from the averages: q, then e."""
-        G: Any = self.G_ema
-        r: Tensor = G.posterior(self.encode(x)[:, : G.dim]).mean
-        return r
+        return self.G_ema.posterior(self.encode(x)[:, : self.G_ema.dim]).mean
 
     @torch.no_grad()
     def information_bounds(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return I^L as "lower" and I^U as "upper", in nats, of ``n`` seeds from ``seed`` on, from the averages."""
-        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        zhat = self.encode(decode(self.G_ema, z))
+        z = self.trained.latents(n, seed)
+        zhat = self.encode(self.trained.decode(z))
         lower, upper = bounds(self.G_ema, z.to(zhat), zhat)
         return {"lower": lower.item(), "upper": upper.item()}
 
+    def values(self, n: int) -> dict[str, float]:
+        """Return I^L and I^U of the images of the first ``n`` seeds, in nats."""
+        return {f"information_{side}": value for side, value in self.information_bounds(n).items()}
 
-def bounds(generator: Generator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
+
+def bounds(G: ChannelGenerator, latents: Tensor, zhat: Tensor) -> tuple[Tensor, Tensor]:
     """Return (I^L, I^U) of latents [z, ε] and of what q reads in their images, [N, ≥ dim of z]."""
-    G: Any = generator
     z = latents[:, : G.dim]
     lower = (G.dim - (z - zhat[:, : G.dim]).square().sum(dim=1).mean()) / 2
     return lower, G.posterior(z).kl().mean()
@@ -122,17 +116,17 @@ def check_channel(generator: Generator, encoder: Encoder) -> None:
     Raises:
         ValueError: names what is missing or differs.
     """
-    G: Any = generator
-    if not hasattr(G, "posterior"):
-        raise ValueError(
-            f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {type(G).__name__}"
-        )
+    if not isinstance(generator, ChannelGenerator):
+        name = type(generator).__name__
+        raise ValueError(f"IBGAN's generator needs a channel e(r|z): wrap it as Bottleneck(generator), got {name}")
     if encoder.posterior != "point":
         raise ValueError(f"IBGAN's encoder is the mean of q: make it with posterior='point', got {encoder.posterior!r}")
     if encoder.num_classes:
         raise ValueError(f"IBGAN's encoder must be unconditional, got one of {encoder.num_classes} classes")
-    if encoder.dim != G.dim:
-        raise ValueError(f"IBGAN's encoder must return the {G.dim} numbers of the Bottleneck's z, got {encoder.dim}")
+    if encoder.dim != generator.dim:
+        raise ValueError(
+            f"IBGAN's encoder must return the {generator.dim} numbers of the Bottleneck's z, got {encoder.dim}"
+        )
     if encoder.image_shape != generator.image_shape:
         raise ValueError(f"encoder takes images {encoder.image_shape}, the generator makes {generator.image_shape}")
 

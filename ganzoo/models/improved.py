@@ -5,13 +5,13 @@ from typing import Any
 import torch
 
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.losses.penalties import HistoricalAverage
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
 
-class ImprovedGAN(GAN):
+class ImprovedGAN(GAN, objective=NonSaturating(real_label=0.9)):
     """GAN whose generator matches the mean of D's features, against a D that is never quite sure.
 
         L_D = -E_x[α log D(x) + (1-α) log(1 - D(x))] - E_z[log(1 - D(G(z)))]          (section 3.4, α = 0.9)
@@ -29,14 +29,9 @@ class ImprovedGAN(GAN):
     """
 
     def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        history_weight: float = 0.0,
-        objective: Objective = NonSaturating(real_label=0.9),
-        **kwargs: Any,
+        self, generator: Generator, discriminator: Discriminator, history_weight: float = 0.0, **kwargs: Any
     ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
+        super().__init__(generator, discriminator, **kwargs)
         if history_weight < 0:
             raise ValueError(f"history_weight must not be negative, got {history_weight}")
         if not hasattr(discriminator, "features"):
@@ -47,7 +42,8 @@ class ImprovedGAN(GAN):
 
     def d_loss(self, batch: Any) -> Terms:
         """L_D: ``adv`` and, with a weight, ``history``."""
-        terms = super().d_loss(batch)
+        x, _ = batch
+        terms = {"adv": self.objective.d(self.D(x), self.D(self.G(self.prior(len(x)))))}
         if self.history_weight:
             terms["history"] = self.history_weight * self.D_history.distance(self.D)
         return terms

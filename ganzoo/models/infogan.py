@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
-from ganzoo.inference import ENCODED, check_images, decode, seed_range
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
 from ganzoo.priors import Code
-from ganzoo.roles import Discriminator, Generator
+from ganzoo.roles import Discriminator, Generator, check_images
+
+AT_ONCE = 256  # images that Q reads at once
 
 
-class InfoGAN(GAN):
+class InfoGAN(GAN, objective=NonSaturating(), g_optimizer=Adam(lr=1e-3, beta1=0.5)):
     """GAN whose G keeps as much as it can of the codes c, which Q reads back from the image.
 
         min_{G,Q} max_D  V(D, G) - λ L_I(G, Q)
@@ -46,9 +47,7 @@ class InfoGAN(GAN):
         discriminator: D with Q, ``WithCodes(D)``, for the codes of the prior.
         info_weight: λ.
         q_weight: λ_Q; the paper's is λ.
-        objective: The scalar functions of the logit.
         d_optimizer: How D and Q step.
-        g_optimizer: How G steps.
 
     Raises:
         ValueError: the prior has no codes, D does not guess them, or a weight is negative.
@@ -60,19 +59,9 @@ class InfoGAN(GAN):
         discriminator: Discriminator,
         info_weight: float = 1.0,
         q_weight: float = 1.0,
-        objective: Objective = NonSaturating(),
-        d_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
-        g_optimizer: Optimizer = Adam(lr=1e-3, beta1=0.5),
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+        super().__init__(generator, discriminator, **kwargs)
         check_codes(generator, discriminator)
         if info_weight < 0 or q_weight < 0:
             raise ValueError(
@@ -84,21 +73,15 @@ class InfoGAN(GAN):
         """L_D: ``adv`` and ``info``."""
         x, _ = batch
         z = self.prior(len(x))
-        fake, numbers = self.both(self.G(z))
+        fake, numbers = self.D.both(self.G(z))
         return {"adv": self.objective.d(self.D(x), fake), "info": -self.q_weight * self.bound(z, numbers)}
 
     def g_loss(self, batch: Any) -> Terms:
         """L_G: ``adv`` and ``info``."""
         x, _ = batch
         z = self.prior(len(x))
-        fake, numbers = self.both(self.G(z))
+        fake, numbers = self.D.both(self.G(z))
         return {"adv": self.objective.g(fake), "info": -self.info_weight * self.bound(z, numbers)}
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return D's logits [N] and Q's numbers of all codes [N, n] from one pass."""
-        D: Any = self.D
-        logits, numbers = D.both(x)
-        return logits, numbers
 
     def bound(self, z: Tensor, numbers: Tensor) -> Tensor:
         """Return L_I of latents z [N, dim] and Q's numbers [N, n] of their images."""
@@ -112,18 +95,24 @@ class InfoGAN(GAN):
             ValueError: the images have another shape than G's.
         """
         check_images(x, self.G.image_shape)
-        like = next(self.D.parameters())
         mode = self.D.training
         self.D.eval()
-        numbers = torch.cat([self.both(part.to(like))[1] for part in x.split(ENCODED)])
+        like = next(self.D.parameters())
+        numbers = torch.cat([self.D.both(part.to(like))[1] for part in x.split(AT_ONCE)])
         self.D.train(mode)
         return numbers
 
     def information(self, n: int, seed: int = 0) -> dict[str, float]:
         """Return L_I of every code, in nats, of the images of ``n`` seeds from ``seed`` on, from G's average."""
-        z = self.G_ema.prior.seeded(seed_range(n, seed), self.device)
-        numbers = self.guess(decode(self.G_ema, z))
+        model = self.trained
+        z = model.latents(n, seed)
+        numbers = self.guess(model.decode(z))
         return {name: value.item() for name, value in bounds(self.G.prior.codes, z.to(numbers), numbers).items()}
+
+    def values(self, n: int) -> dict[str, float]:
+        """Return L_I of the images of the first ``n`` seeds, and what it can be at most, in nats."""
+        most = sum(math.log(c.size) if c.kind == "categorical" else c.variance / 2 for c in self.G.prior.codes)
+        return {"information": sum(self.information(n).values()), "information_max": most}
 
     def codes(self, x: Tensor) -> dict[str, Tensor]:
         """Return what Q reads in images x: a categorical code's most probable value, int64 [N], or a mean μ, [N]."""
@@ -173,15 +162,14 @@ def check_codes(generator: Generator, discriminator: Discriminator) -> None:
         )
     categorical = [code.size for code in codes if code.kind == "categorical"]
     expected = f"categorical={categorical}, uniform={len(codes) - len(categorical)}"
-    guessing: list[Any] = [network for network in discriminator.modules() if hasattr(network, "categorical")]
-    if not guessing:
+    if not discriminator.categorical and not discriminator.uniform:
         raise ValueError(
             f"InfoGAN's discriminator must also guess the codes: wrap it as WithCodes(discriminator, {expected}),"
             f" got {type(discriminator).__name__}"
         )
     if discriminator.pack != 1:
         raise ValueError(f"InfoGAN's discriminator guesses the codes of single images: got pack={discriminator.pack}")
-    guessed = f"categorical={list(guessing[0].categorical)}, uniform={guessing[0].uniform}"
+    guessed = f"categorical={list(discriminator.categorical)}, uniform={discriminator.uniform}"
     if guessed != expected:
         raise ValueError(
             f"InfoGAN's discriminator guesses the codes {guessed}, its generator's prior has {expected}:"

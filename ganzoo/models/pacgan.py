@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
 
-class PacGAN(GAN):
+class PacGAN(GAN, objective=NonSaturating()):
     """GAN whose D judges m images together, all real or all generated, so that a lack of variety gives G away.
 
         L_D = -E_{x_1..x_m}[log D(x_1, .., x_m)] - E_{z_1..z_m}[log(1 - D(G(z_1), .., G(z_m)))]
@@ -20,13 +20,10 @@ class PacGAN(GAN):
 
     Args:
         discriminator: ``Packed(D, pack=m)``.
-        objective: The scalar functions of the logit.
     """
 
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, objective: Objective = NonSaturating(), **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
+    def __init__(self, generator: Generator, discriminator: Discriminator, **kwargs: Any) -> None:
+        super().__init__(generator, discriminator, **kwargs)
         if discriminator.pack < 2:
             raise ValueError(
                 "PacGAN's discriminator must judge at least two images together: wrap it as"

@@ -3,13 +3,13 @@
 from typing import Any
 
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
 
-class R1GAN(GAN):
+class R1GAN(GAN, objective=NonSaturating()):
     """GAN that converges locally because D is kept flat on the data.
 
         L_D = E_x[softplus(-D(x))] + E_z[softplus(D(G(z)))] + γ/2 E_x[|∇D(x)|²]      (Eq. 9; D is the logit)
@@ -24,7 +24,6 @@ class R1GAN(GAN):
     Args:
         gamma: γ.
         r1_every: Batches between two penalties.
-        objective: The scalar functions of the logit.
     """
 
     def __init__(
@@ -33,10 +32,9 @@ class R1GAN(GAN):
         discriminator: Discriminator,
         gamma: float = 10.0,
         r1_every: int = 1,
-        objective: Objective = NonSaturating(),
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
+        super().__init__(generator, discriminator, **kwargs)
         if gamma < 0 or r1_every < 1:
             raise ValueError(f"gamma must not be negative and r1_every at least 1, got {gamma} and {r1_every}")
         self.gamma, self.r1_every = gamma, r1_every

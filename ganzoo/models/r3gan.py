@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from ganzoo.engine.optim import Adam, Optimizer
+from ganzoo.engine.optim import Adam
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
 
-class R3GAN(GAN):
+class R3GAN(
+    GAN,
+    objective=NonSaturating(),
+    d_optimizer=Adam(lr=2e-4, beta1=0.0, beta2=0.99),
+    g_optimizer=Adam(lr=2e-4, beta1=0.0, beta2=0.99),
+):
     """GAN in which each generated image is compared with a real one, and D is kept flat around both.
 
         L_D = E_{x,z}[f(D(x) - D(G(z)))] + γ/2 E_x[|∇D(x)|²] + γ/2 E_z[|∇D(G(z))|²]
@@ -25,28 +30,10 @@ class R3GAN(GAN):
     Args:
         gamma: γ of both penalties.
         objective: Its function of the logits of real images is f.
-        d_optimizer: How D steps.
-        g_optimizer: How G steps.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        gamma: float = 0.05,
-        objective: Objective = NonSaturating(),
-        d_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.0, beta2=0.99),
-        g_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.0, beta2=0.99),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+    def __init__(self, generator: Generator, discriminator: Discriminator, gamma: float = 0.05, **kwargs: Any) -> None:
+        super().__init__(generator, discriminator, **kwargs)
         if gamma < 0:
             raise ValueError(f"gamma must not be negative, got {gamma}")
         self.gamma = gamma

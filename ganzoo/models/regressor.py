@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganzoo.engine.averages import averaged
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.losses.objectives import NonSaturating, Objective
+from ganzoo.losses.objectives import NonSaturating
 from ganzoo.models.gan import GAN
 from ganzoo.models.generative import check_encoder
 from ganzoo.roles import Discriminator, Encoder, Generator
 
 
-class LatentRegressor(GAN):
+class LatentRegressor(GAN, objective=NonSaturating()):
     """GAN beside which an encoder learns to invert G; it never sees a real image.
 
         L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
@@ -35,7 +34,6 @@ class LatentRegressor(GAN):
         generator: G: z [N, dim] -> images [N, C, H, W] in [-1, 1]; it carries the prior of z.
         encoder: E: images -> z [N, dim]; deterministic.
         discriminator: D: images -> logits [N].
-        objective: The scalar functions of the logit.
         e_optimizer: How E steps.
 
     Raises:
@@ -47,13 +45,12 @@ class LatentRegressor(GAN):
         generator: Generator,
         encoder: Encoder,
         discriminator: Discriminator,
-        objective: Objective = NonSaturating(),
         e_optimizer: Optimizer = Adam(lr=2e-4, beta1=0.5),
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
+        super().__init__(generator, discriminator, **kwargs)
         check_regressor(encoder, generator)
-        self.E, self.E_ema = encoder, averaged(encoder)
+        self.hold(E=encoder)
         self.e_optimizer = e_optimizer
 
     def players(self) -> dict[str, Player]:
@@ -65,10 +62,6 @@ class LatentRegressor(GAN):
         x, _ = batch
         z = self.prior(len(x))
         return {"latent": distance(z, self.E(self.G(z)))}
-
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Return (player, average, network)."""
-        return [("g", self.G_ema, self.G), ("e", self.E_ema, self.E)]
 
 
 class JointLatentRegressor(LatentRegressor):
@@ -87,12 +80,7 @@ class JointLatentRegressor(LatentRegressor):
     (z + 1) / 2 and σ(E); the players move one after the other; averages of G's and E's weights.
 
     Args:
-        generator: G: z [N, dim] -> images [N, C, H, W] in [-1, 1]; it carries the prior of z.
-        encoder: E: images -> z [N, dim]; deterministic.
-        discriminator: D: images -> logits [N].
         latent_weight: λ.
-        objective: The scalar functions of the logit.
-        e_optimizer: How E steps.
 
     Raises:
         ValueError: E does not belong to G, or is stochastic, or λ is not positive.

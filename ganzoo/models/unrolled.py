@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import Minimax, Objective
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
@@ -29,15 +28,8 @@ class UnrolledGAN(GAN):
         objective: The scalar functions of the logit; only those of D are played.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        n_unroll: int = 5,
-        objective: Objective = Minimax(),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, objective=objective, **kwargs)
+    def __init__(self, generator: Generator, discriminator: Discriminator, n_unroll: int = 5, **kwargs: Any) -> None:
+        super().__init__(generator, discriminator, **kwargs)
         if n_unroll < 0:
             raise ValueError(f"n_unroll must not be negative, got {n_unroll}")
         self.n_unroll = n_unroll

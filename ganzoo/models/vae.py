@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganzoo.engine.optim import Adam, Optimizer
 from ganzoo.engine.turns import Player, Terms
-from ganzoo.inference import ENCODED, Labels, check_images, check_labels
 from ganzoo.losses.likelihoods import Bernoulli, Likelihood
-from ganzoo.models.generative import Generative, some_images
+from ganzoo.models.generative import Generative, check_encoder, some_images
 from ganzoo.priors import Gaussian, Normal
-from ganzoo.roles import Encoder, Generator
+from ganzoo.roles import Classes, Encoder, Generator, Given, check_images
 
+AT_ONCE = 256  # images that are evaluated at once
 Posteriors = Iterator[tuple[Gaussian, Tensor, Tensor | None]]
 
 
@@ -49,7 +49,8 @@ class VAE(Generative):
         optimizer: Optimizer = Adam(lr=1e-3, beta1=0.9),
         ema_decay: float = 0.999,
     ) -> None:
-        super().__init__(generator, encoder, ema_decay)
+        super().__init__(ema_decay)
+        check_encoder(encoder, generator)
         name = type(self).__name__
         if not isinstance(generator.prior, Normal):
             raise ValueError(
@@ -66,6 +67,7 @@ class VAE(Generative):
                 f"encoder is conditioned on {encoder.num_classes} classes, the generator on {generator.num_classes}:"
                 f" make the encoder with num_classes={generator.num_classes}"
             )
+        self.hold(G=generator, E=encoder)
         self.likelihood = likelihood
         self.optimizer = optimizer
 
@@ -79,10 +81,6 @@ class VAE(Generative):
         q = self.E.distribution(x)
         return {"nll": -self.likelihood.log_prob(self.G, q.draw(), x).mean(), "kl": q.kl().mean()}
 
-    def averages(self) -> list[tuple[str, nn.Module, nn.Module]]:
-        """Both averages follow after the moves of the one player."""
-        return [("eg", average, network) for _, average, network in super().averages()]
-
     @torch.no_grad()
     def check_shapes(self) -> None:
         """Pass a few images through all networks.
@@ -92,26 +90,26 @@ class VAE(Generative):
                 are not G's.
         """
         super().check_shapes()
-        self.elbo(*some_images(self.G_ema, 2))
+        self.elbo(*some_images(self.trained.generator, 2))
 
     # -- how well the averages explain images
 
     @torch.no_grad()
-    def elbo(self, x: Tensor, labels: Labels = None) -> Tensor:
+    def elbo(self, x: Tensor, condition: Given = None) -> Tensor:
         """Return log p(x|z) - KL(q(z|x) || p(z)), [N], in nats: of one z ~ q(z|x), so that its mean is the ELBO.
 
         Args:
             x: Images in [-1, 1].
-            labels: One class for all, or one per image; only for a conditional game.
+            condition: One class for all, or one per image; only for a conditional game.
 
         Raises:
-            ValueError: x or the labels are not what the game takes.
+            ValueError: x or the condition are not what the game takes.
         """
-        parts = self.posteriors(x, labels)
+        parts = self.posteriors(x, condition)
         return torch.cat([self.likelihood.log_prob(self.G_ema, q.draw(), x, y) - q.kl() for q, x, y in parts])
 
     @torch.no_grad()
-    def log_likelihood(self, x: Tensor, k: int, labels: Labels = None) -> Tensor:
+    def log_likelihood(self, x: Tensor, k: int, condition: Given = None) -> Tensor:
         """Return log Σ_k p(x|z_k) p(z_k) / q(z_k|x) / K, [N], in nats, with z_1 ... z_K ~ q(z|x).
 
         Its mean is at most log p(x), grows with K and comes to it; K = 1 has the mean of the ELBO.
@@ -121,10 +119,10 @@ class VAE(Generative):
         Args:
             x: Images in [-1, 1].
             k: K, draws per image.
-            labels: One class for all, or one per image; only for a conditional game.
+            condition: One class for all, or one per image; only for a conditional game.
 
         Raises:
-            ValueError: ``k`` is not positive, or x or the labels are not what the game takes.
+            ValueError: ``k`` is not positive, or x or the condition are not what the game takes.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
@@ -133,15 +131,15 @@ class VAE(Generative):
             z = q.draw()
             return self.likelihood.log_prob(self.G_ema, z, x, y) + self.G_ema.prior.log_prob(z) - q.log_prob(z)
 
-        parts = [torch.stack([log_weight(*part) for _ in range(k)]) for part in self.posteriors(x, labels)]
+        parts = [torch.stack([log_weight(*part) for _ in range(k)]) for part in self.posteriors(x, condition)]
         return torch.cat(parts, dim=1).logsumexp(dim=0) - math.log(k)
 
-    def posteriors(self, x: Tensor, labels: Labels) -> Posteriors:
+    def posteriors(self, x: Tensor, condition: Given) -> Posteriors:
         """Cut images into parts that are evaluated at once, and return of each q(z|x), the images and G's labels."""
         check_images(x, self.E.image_shape)
-        y = check_labels(labels, len(x), self.G.num_classes)
+        y = self.G.condition.check(condition, len(x))
         like = next(self.E_ema.parameters())
-        for rows in torch.arange(len(x)).split(ENCODED):
+        for rows in torch.arange(len(x)).split(AT_ONCE):
             part, told = x[rows].to(like), None if y is None else y[rows].to(like.device)
             yield self.E_ema.distribution(part, told if self.E.num_classes else None), part, told
 
@@ -195,7 +193,7 @@ class CVAE(VAE):
         encoder: E: images, and y [N] if it is conditional -> q; conditioned on as many classes as G.
     """
 
-    conditional = True
+    conditions = (Classes,)
 
     def eg_loss(self, batch: Any) -> Terms:
         """L_EG: ``nll`` and ``kl``."""

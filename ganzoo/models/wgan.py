@@ -5,15 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.engine.optim import Adam, Optimizer, RMSprop
+from ganzoo.engine.optim import Adam, RMSprop
 from ganzoo.engine.turns import Terms
-from ganzoo.losses.objectives import Objective, Wasserstein
+from ganzoo.losses.objectives import Wasserstein
 from ganzoo.losses.penalties import with_input_gradient
 from ganzoo.models.gan import GAN
 from ganzoo.roles import Discriminator, Generator
 
 
-class WGAN(GAN):
+class WGAN(GAN, objective=Wasserstein(), n_critic=5, d_optimizer=RMSprop(lr=5e-5), g_optimizer=RMSprop(lr=5e-5)):
     """Wasserstein GAN: clipping the critic's weights keeps it Lipschitz.
 
         L_D = E_z[D(G(z))] - E_x[D(x)],    L_G = -E_z[D(G(z))],    |w| ≤ c for all weights w of D   (Algorithm 1)
@@ -25,32 +25,11 @@ class WGAN(GAN):
 
     Args:
         clip: c.
-        n_critic: Critic moves per generator move.
-        objective: The scalar functions of the critic's output.
         d_optimizer: How the critic steps; momentum makes it unstable.
-        g_optimizer: How G steps.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        clip: float = 0.01,
-        n_critic: int = 5,
-        objective: Objective = Wasserstein(),
-        d_optimizer: Optimizer = RMSprop(lr=5e-5),
-        g_optimizer: Optimizer = RMSprop(lr=5e-5),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            n_critic=n_critic,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+    def __init__(self, generator: Generator, discriminator: Discriminator, clip: float = 0.01, **kwargs: Any) -> None:
+        super().__init__(generator, discriminator, **kwargs)
         if clip <= 0:
             raise ValueError(f"clip must be positive, got {clip}")
         self.clip = clip
@@ -65,7 +44,13 @@ class WGAN(GAN):
             torch._foreach_clamp_min_(weights, -self.clip)
 
 
-class WGANGP(GAN):
+class WGANGP(
+    GAN,
+    objective=Wasserstein(),
+    n_critic=5,
+    d_optimizer=Adam(lr=1e-4, beta1=0.0, beta2=0.9),
+    g_optimizer=Adam(lr=1e-4, beta1=0.0, beta2=0.9),
+):
     """Wasserstein GAN whose critic is kept 1-Lipschitz by a gradient penalty.
 
         L_D = E[D(G(z))] - E[D(x)] + λ E[(|∇D(x̂)| - 1)²],    x̂ = ε x + (1-ε) G(z),  ε ~ U[0,1]    (Eq. 3)
@@ -78,32 +63,12 @@ class WGANGP(GAN):
 
     Args:
         gp_weight: λ.
-        n_critic: Critic moves per generator move.
-        objective: The scalar functions of the critic's output.
-        d_optimizer: How the critic steps.
-        g_optimizer: How G steps.
     """
 
     def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        gp_weight: float = 10.0,
-        n_critic: int = 5,
-        objective: Objective = Wasserstein(),
-        d_optimizer: Optimizer = Adam(lr=1e-4, beta1=0.0, beta2=0.9),
-        g_optimizer: Optimizer = Adam(lr=1e-4, beta1=0.0, beta2=0.9),
-        **kwargs: Any,
+        self, generator: Generator, discriminator: Discriminator, gp_weight: float = 10.0, **kwargs: Any
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            n_critic=n_critic,
-            objective=objective,
-            d_optimizer=d_optimizer,
-            g_optimizer=g_optimizer,
-            **kwargs,
-        )
+        super().__init__(generator, discriminator, **kwargs)
         if gp_weight < 0:
             raise ValueError(f"gp_weight must not be negative, got {gp_weight}")
         self.gp_weight = gp_weight

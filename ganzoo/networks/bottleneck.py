@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from ganzoo.networks.image_shape import for_images
 from ganzoo.networks.layers import check_counts, init_radford
 from ganzoo.priors import Gaussian, Normal
-from ganzoo.roles import Generator
+from ganzoo.roles import ChannelGenerator, Generator, Space
 
 
-class Bottleneck(Generator):
+class Bottleneck(ChannelGenerator):
     """IB-GAN's generator: z goes through a noisy channel e(r|z), and the generator in it makes an image of r.
 
         r = μ(z) + σ(z) ε,    x = G(r),    z ~ N(0, I), ε ~ N(0, I)
@@ -30,6 +30,8 @@ class Bottleneck(Generator):
     Raises:
         ValueError: G is conditional or its prior is not ``Normal``, or a size is smaller than 1.
     """
+
+    walk_space = "r"
 
     def __init__(
         self, generator: Generator, dim: int = 16, width: int = 32, image_shape: Sequence[int] | None = None
@@ -53,6 +55,11 @@ class Bottleneck(Generator):
             nn.Linear(dim, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2 * n_r)
         )
         self.e.apply(init_radford)
+
+    @property
+    def spaces(self) -> dict[str, Space]:
+        """[z, ε], and behind the channel r: what it has learnt to use stands there."""
+        return {**super().spaces, "r": Space(self, "r", self.generator.prior, of=self.channel, make=self.decode)}
 
     def posterior(self, z: Tensor) -> Gaussian:
         """Return e(r|z) of z [N, dim]."""

@@ -122,6 +122,9 @@ class DCGANDiscriminator(Discriminator):
         ValueError: an argument is none of the allowed words or numbers.
     """
 
+    features: nn.Sequential
+    head: nn.Conv2d
+
     def __init__(
         self,
         image_shape: Sequence[int] = (1, 32, 32),

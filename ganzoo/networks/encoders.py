@@ -1,7 +1,7 @@
 """Encoders: the body of a discriminator, and a head that returns a latent or its distribution instead of a logit."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ Output = Literal["linear", "tanh"]
 class _WithHead(Encoder):
     """E that is a map ``features`` and a linear ``head`` behind it, of dim numbers or, for a Gaussian, 2 dim."""
 
-    features: Any  # maps what ``embed`` returns to what ``head`` sees
-    head: Any
+    features: nn.Module  # maps what ``embed`` returns to what ``head`` sees
+    head: nn.Linear | nn.Conv2d
 
     def __init__(
         self, image_shape: Sequence[int], dim: int, posterior: Posterior, output: Output, num_classes: int
@@ -30,7 +30,7 @@ class _WithHead(Encoder):
         check_counts(dim=dim)
         check_counts(least=0, num_classes=num_classes)
         check_word("output", output, get_args(Output))
-        self.output = output
+        self.output, self.bounded = output, output == "tanh"
         self.n_numbers = dim if posterior == "point" else 2 * dim
 
     def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -47,8 +47,8 @@ class _WithHead(Encoder):
     @torch.no_grad()
     def start_with_unit_variance(self) -> None:
         """Set the part of the head that makes log variances, if there is one, to 0."""
-        self.head.weight[self.dim :].zero_()
-        self.head.bias[self.dim :].zero_()
+        for parameter in self.head.parameters():
+            parameter[self.dim :].zero_()
 
 
 class MLPEncoder(_WithHead):

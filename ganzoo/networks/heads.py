@@ -1,7 +1,6 @@
-"""A discriminator that also guesses the codes of an image."""
+"""Discriminators that read more in an image than whether it is real: its codes, or its class."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,32 @@ from ganzoo.networks.layers import check_counts, he
 from ganzoo.roles import Discriminator
 
 
-class WithCodes(Discriminator):
+class _WithSecondHead(Discriminator):
+    """A discriminator, and a network behind the same features; called as a network it is the discriminator."""
+
+    def __init__(self, discriminator: Discriminator, image_shape: Sequence[int] | None) -> None:
+        discriminator = for_images(discriminator, image_shape)
+        super().__init__(discriminator.image_shape)
+        check_trunk(discriminator)
+        self.discriminator = discriminator
+
+    def read(self, features: Tensor) -> Tensor:
+        """Return what the second head reads in the features of images, [N, n]."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits [N] of images x [N, *image_shape]; there are no labels y."""
+        check_label("discriminator", 0, y)
+        logits: Tensor = self.discriminator(x)
+        return logits
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [N], and what the second head reads in images x [N, *image_shape]."""
+        features = self.discriminator.features(x)
+        return self.discriminator.head(features).reshape(x.shape[0]), self.read(features)
+
+
+class WithCodes(_WithSecondHead):
     """A discriminator and InfoGAN's Q, a second network behind the same features that guesses the codes of an image.
 
         Q(c_l|x) = Cat(softmax of K_l numbers) of a categorical code, N(one number, 1) of a uniform one
@@ -44,9 +68,7 @@ class WithCodes(Discriminator):
         width: int = 128,
         image_shape: Sequence[int] | None = None,
     ) -> None:
-        discriminator = for_images(discriminator, image_shape)
-        super().__init__(discriminator.image_shape)
-        check_trunk(discriminator)
+        super().__init__(discriminator, image_shape)
         check_counts(width=width)
         self.categorical, self.uniform = tuple(categorical), uniform
         n_out = sum(categorical) + uniform
@@ -55,24 +77,16 @@ class WithCodes(Discriminator):
                 "WithCodes needs a code: give the numbers of the prior, such as categorical=(10,), uniform=2;"
                 f" got categorical={self.categorical}, uniform={uniform}"
             )
-        self.discriminator = discriminator
-        hidden = he(nn.Linear(n_features(discriminator), width), slope=0.1)
+        hidden = he(nn.Linear(n_features(self.discriminator), width), slope=0.1)
         self.q = nn.Sequential(nn.Flatten(), hidden, nn.LeakyReLU(0.1), he(nn.Linear(width, n_out), slope=1.0))
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits [N] of images x [N, *image_shape]; there are no labels y."""
-        check_label("discriminator", 0, y)
-        logits: Tensor = self.discriminator(x)
-        return logits
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [N] and Q's numbers [N, ΣK_l + uniform] of images x [N, *image_shape]."""
-        D: Any = self.discriminator
-        features = D.features(x)
-        return D.head(features).reshape(x.shape[0]), self.q(features)
+    def read(self, features: Tensor) -> Tensor:
+        """Return Q's numbers, [N, ΣK_l + uniform]."""
+        numbers: Tensor = self.q(features)
+        return numbers
 
 
-class WithClassifier(Discriminator):
+class WithClassifier(_WithSecondHead):
     """A discriminator with a second head, on the same features, that guesses the class of an image.
 
     ``both`` returns the logits of D and the logits of the classes; called as a network it is the wrapped D.
@@ -93,28 +107,18 @@ class WithClassifier(Discriminator):
     def __init__(
         self, discriminator: Discriminator, num_classes: int = 10, image_shape: Sequence[int] | None = None
     ) -> None:
-        discriminator = for_images(discriminator, image_shape)
-        super().__init__(discriminator.image_shape)
-        check_trunk(discriminator)
+        super().__init__(discriminator, image_shape)
         if num_classes < 2:
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         self.n_classes = num_classes
-        self.discriminator = discriminator
-        self.classifier = nn.Linear(n_features(discriminator), num_classes)
+        self.classifier = nn.Linear(n_features(self.discriminator), num_classes)
         nn.init.xavier_uniform_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits [N] of images x [N, *image_shape]; there are no labels y."""
-        check_label("discriminator", 0, y)
-        logits: Tensor = self.discriminator(x)
+    def read(self, features: Tensor) -> Tensor:
+        """Return class logits, [N, n_classes]."""
+        logits: Tensor = self.classifier(features.flatten(1))
         return logits
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [N] and class logits [N, n_classes] of images x [N, *image_shape]."""
-        D: Any = self.discriminator
-        features = D.features(x)
-        return D.head(features).reshape(x.shape[0]), self.classifier(features.flatten(1))
 
 
 def check_trunk(discriminator: Discriminator) -> None:
@@ -141,8 +145,7 @@ def check_trunk(discriminator: Discriminator) -> None:
 def n_features(discriminator: Discriminator) -> int:
     """Return the size of the features of an image; the network is left as it was."""
     like = next(discriminator.parameters())
-    D: Any = discriminator
-    mode = D.training
-    features = D.eval().features(like.new_zeros(1, *D.image_shape))
-    D.train(mode)
+    mode = discriminator.training
+    features = discriminator.eval().features(like.new_zeros(1, *discriminator.image_shape))
+    discriminator.train(mode)
     return int(features.numel())

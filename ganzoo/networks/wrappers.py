@@ -15,8 +15,7 @@ from ganzoo.roles import Discriminator
 class Wrapper(Discriminator):
     """A discriminator that hands transformed images to the discriminator in it; a subclass says which transform.
 
-    ``features`` (and ``both``, of a ``WithClassifier``) are those of the inner discriminator, where it has them, of
-    the transformed images.
+    ``features`` and ``both`` are those of the inner discriminator, where it has them, of the transformed images.
 
     Args:
         discriminator: Judges the transformed images.
@@ -29,7 +28,8 @@ class Wrapper(Discriminator):
         discriminator = for_images(discriminator, image_shape)
         super().__init__(discriminator.image_shape, discriminator.num_classes)
         self.inner = discriminator
-        self.pack = discriminator.pack
+        self.pack, self.n_classes = discriminator.pack, discriminator.n_classes
+        self.categorical, self.uniform = discriminator.categorical, discriminator.uniform
 
     def transform(self, x: Tensor) -> Tensor:
         """Return what the inner discriminator sees of images x [N, *image_shape]."""
@@ -41,10 +41,14 @@ class Wrapper(Discriminator):
         logits: Tensor = self.inner(seen) if y is None else self.inner(seen, y)
         return logits
 
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [N / pack], and what else is read in images x [N, *image_shape]."""
+        return self.inner.both(self.transform(x))
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("features", "both"):
-            method = getattr(self.inner, name)
-            return lambda x: method(self.transform(x))
+        if name == "features":
+            features = self.inner.features
+            return lambda x: features(self.transform(x))
         if name == "head":
             return self.inner.head
         return super().__getattr__(name)

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from ganzoo.callbacks import Animation, Checkpoints, Collapse, Evaluate, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.animation import save_gif
-from ganzoo.callbacks.condition import classes_of, cycled, labels_of
+from ganzoo.callbacks.condition import classes_of, conditions_of, in_turn
 from ganzoo.callbacks.evaluate import default_extractor
 from ganzoo.data import KMNIST, MNIST, Gaussians, StackedMNIST
 from ganzoo.metrics.judge import KINDS, LOWER
@@ -90,7 +90,7 @@ def with_data(data):
 def test_labels_are_as_frequent_as_in_the_training_set():
     data = digits()
     n = len(data.labels("train"))
-    labels = labels_of(with_data(data), game(Level(10)), range(5, 5 + n))
+    labels = conditions_of(with_data(data), game(Level(10)), range(5, 5 + n))
     assert torch.equal(labels.bincount(), data.labels("train").bincount())
     assert not torch.equal(labels, data.labels("train"))
     few = labels[:300].bincount(minlength=10) / 300
@@ -99,19 +99,19 @@ def test_labels_are_as_frequent_as_in_the_training_set():
 
 def test_a_label_is_a_function_of_its_seed():
     data, model = digits(), game(Level(10))
-    labels = labels_of(with_data(data), model, range(100, 200))
+    labels = conditions_of(with_data(data), model, range(100, 200))
     torch.rand(3)
-    assert torch.equal(labels_of(with_data(digits(seed=4)), model, range(130, 140)), labels[30:40])
+    assert torch.equal(conditions_of(with_data(digits(seed=4)), model, range(130, 140)), labels[30:40])
     n = len(data.labels("train"))
-    assert torch.equal(labels_of(with_data(data), model, range(100 + n, 200 + n)), labels)
+    assert torch.equal(conditions_of(with_data(data), model, range(100 + n, 200 + n)), labels)
 
 
 def test_labels_without_data_go_round():
     model = game(Level(3))
-    assert labels_of(with_data(None), model, range(4, 9)).tolist() == [1, 2, 0, 1, 2]
-    assert cycled(model, range(2**20, 2**20 + 2)).tolist() == [2**20 % 3, (2**20 + 1) % 3]
+    assert conditions_of(with_data(None), model, range(4, 9)).tolist() == [1, 2, 0, 1, 2]
+    assert in_turn(with_data(None), model, range(2**20, 2**20 + 2)).tolist() == [2**20 % 3, (2**20 + 1) % 3]
     assert classes_of(model) == 3
-    assert labels_of(with_data(digits()), make("NSGAN"), range(9)) is cycled(make("NSGAN"), range(9)) is None
+    assert conditions_of(with_data(digits()), make("NSGAN"), range(9)) is None
 
 
 # -- judging
@@ -127,7 +127,7 @@ def test_a_conditional_generator_is_judged_by_class(tmp_path):
     extra = {"class_fd", "label_accuracy"}
     assert extra < set(verdict.values)
     assert set(verdict.values) == set(verdict.floors) <= set(KINDS)
-    asked = labels_of(with_data(data), model, range(2**20, 2**20 + 200))
+    asked = conditions_of(with_data(data), model, range(2**20, 2**20 + 200))
     assert verdict.values["label_accuracy"] == accuracy(to_uint8(model.sample(200, 2**20, asked)), asked)
     assert verdict.values["label_accuracy"] > 0.9
     assert verdict.floors["label_accuracy"] == accuracy(*data.arrays("test"))
@@ -160,7 +160,7 @@ def test_every_sample_gets_the_label_of_its_seed(tmp_path):
     model.sample = spied
     validated(model, data, tmp_path, n=70, seed=30)
     assert sorted(given) == list(range(30, 30 + 128))  # two blocks
-    assert list(given.values()) == labels_of(with_data(data), model, range(30, 158)).tolist()
+    assert list(given.values()) == conditions_of(with_data(data), model, range(30, 158)).tolist()
 
 
 def test_obedience_is_asked_only_of_a_classifier_that_knows_the_classes(tmp_path):

@@ -55,7 +55,7 @@ def test_reconstructions_stand_below_their_images(tmp_path):
     model = make("VAE", **fast())
     fit(model, tmp_path, SampleGrid(every=2))
     x, y = held_out(model.trainer, 32)
-    rows = [row for pair in zip(x.split(8), reconstructed(model.published, x, y).split(8), strict=True) for row in pair]
+    rows = [row for pair in zip(x.split(8), reconstructed(model.trained, x, y).split(8), strict=True) for row in pair]
     save_png(grid(torch.cat(rows), columns=8), tmp_path / "expected.png")
     with Image.open(tmp_path / "expected.png") as one, Image.open(tmp_path / "reconstructions/0000002.png") as other:
         assert one.tobytes() == other.tobytes()
@@ -65,23 +65,23 @@ def test_reconstructions_stand_below_their_images(tmp_path):
 def test_a_walk_through_a_code_changes_that_code_only():
     G = ToImage(prior=Coded(Normal(dim=4), categorical=(3,), uniform=1))
     model = InfoGAN(G, WithCodes(FromImage(), categorical=(3,), uniform=1)).eval()
-    picture = traversals(model.published, seed=5)
-    z = model.published.latents(1, 5)
+    picture = traversals(model.trained, seed=5)
+    z = model.trained.latents(1, 5)
     by_class = torch.cat([z[:, :4], torch.zeros(1, 3), z[:, 7:]], dim=1).repeat(3, 1)
     by_class[range(3), range(4, 7)] = 1
     by_value = z.repeat(10, 1)
     by_value[:, 7] = torch.linspace(-2, 2, 10)  # twice the range of training
     black = torch.full((7, *SHAPE), -1.0)
-    rows = [model.published.decode(by_class), black, model.published.decode(by_value)]
+    rows = [model.trained.decode(by_class), black, model.trained.decode(by_value)]
     assert picture.tobytes() == grid(torch.cat(rows), columns=10).tobytes()
 
 
 def test_without_codes_the_latents_are_walked_through():
     model = make("VAE").eval()
-    z = model.published.latents(1, 5).repeat(40, 1)
+    z = model.trained.latents(1, 5).repeat(40, 1)
     for k in range(4):
         z[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
-    assert traversals(model.published, seed=5).tobytes() == grid(model.published.decode(z), columns=10).tobytes()
+    assert traversals(model.trained, seed=5).tobytes() == grid(model.trained.decode(z), columns=10).tobytes()
 
 
 def test_a_bottleneck_is_walked_through_behind_its_channel(tmp_path):
@@ -98,7 +98,7 @@ def test_a_bottleneck_is_walked_through_behind_its_channel(tmp_path):
 
 
 def test_a_model_that_names_classes_is_not_told_them():
-    model, x = make("IcGAN").eval().published, to_float(torch.cat(list(digits().images("test", 20))))
+    model, x = make("IcGAN").eval().trained, to_float(torch.cat(list(digits().images("test", 20))))
     assert len(model.classify(x).unique()) > 1
     wrong = (model.classify(x) + 1) % 10
     assert torch.equal(reconstructed(model, x, wrong), model.reconstruct(x))
@@ -165,7 +165,7 @@ def test_a_conditional_encoder_is_told_the_class_meanwhile(labeller, tmp_path):
     refresh_encoders(model.trainer, model)
     if labeller:
         torch.testing.assert_close(model.E_y_ema.norm.running_mean, stats_of([x for x, _ in real_blocks()]))
-    named = [model.published.classify(x) if labeller else y for x, y in real_blocks()]
+    named = [model.trained.classify(x) if labeller else y for x, y in real_blocks()]
     shifted = [x + y[:, None, None, None] for (x, _), y in zip(real_blocks(), named, strict=True)]
     torch.testing.assert_close(model.E_ema.norm.running_mean, stats_of(shifted))
 
@@ -201,7 +201,7 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
     assert all(key in table for key in expected)
     if name in ENCODERS:
         x, y = held_out(runner, JUDGED)
-        report = reconstruction_report(x, reconstructed(model.published, x, y))
+        report = reconstruction_report(x, reconstructed(model.trained, x, y))
         assert record["metrics"]["recon_mse"] == report.mse
         assert record["metrics"]["recon_ratio"] == report.ratio
     if name == "IBGAN":
@@ -265,10 +265,10 @@ def test_the_encoder_that_was_judged_is_published(interrupted, validated, tmp_pa
     with pytest.raises(SystemExit) if interrupted else contextlib.nullcontext():
         first.fit(model, datamodule=digits())
     file = tmp_path / "checkpoints" / "last.ckpt"
-    last = torch.load(file, weights_only=False)["state_dict"]
+    last = torch.load(file, weights_only=True)["state_dict"]
     again = make("LatentRegressor", 1, **networks, **fast())
     judge = trainer(4, tmp_path, callbacks=[Evaluate(n_test=64), Checkpoints()])
-    judge.test(again, datamodule=digits(), ckpt_path=str(file), weights_only=False, verbose=False)
+    judge.test(again, datamodule=digits(), ckpt_path=str(file), verbose=False)
     assert all(torch.equal(last[f"E_ema.{key}"], value) for key, value in weights(again.E_ema).items())
     x, _ = held_out(judge, JUDGED)
     published = hub.load(publish(again, tmp_path / "published", {"data": None}))
@@ -338,7 +338,7 @@ def test_encoded_pictures_are_latents_for_the_other_verbs(name, tmp_path, capsys
     z, extra = load_latents(tmp_path / "o" / "latents.npz", model.G.prior.dim)
     seen = to_float(to_uint8(x))
     torch.testing.assert_close(z, model.encode(seen, 3 if told else None))
-    classes = [3] * 3 if told else model.published.classify(seen).tolist() if name == "IcGAN" else None
+    classes = [3] * 3 if told else model.trained.classify(seen).tolist() if name == "IcGAN" else None
     assert extra.get("y", np.array(None)).tolist() == classes
     words = ["--latents", str(tmp_path / "o" / "latents.npz"), "--steps", "2"]
     assert main(["interpolate", folder, *words, "--out", str(tmp_path / "way")]) == 0  # in the classes of the file

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,6 +165,33 @@ def test_help_of_fit_is_readable(capsys):
     assert "Batches between two grids" in text
 
 
+@pytest.mark.parametrize(
+    ("variant", "shown"),
+    [
+        ("LSGAN", "default: {'class_path': 'ganzoo.losses.LeastSquares', 'init_args': {'a': 0.0, 'b': 1.0, 'c': 1.0}}"),
+        ("WGAN", "default: {'class_path': 'ganzoo.engine.RMSprop', 'init_args': {'lr': 5e-05,"),
+        ("WGAN", "(type: float, default: 0.01)"),
+        ("ProjectionGAN", "(type: int, default: 5)"),
+        ("ProjectionGAN", "default: {'class_path': 'ganzoo.losses.Hinge'"),
+    ],
+)
+def test_help_of_a_variant_shows_the_defaults_that_it_declares(variant, shown, capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", variant])
+    assert shown in " ".join(capsys.readouterr().out.split())
+
+
+def test_declared_defaults_are_a_layer_below_the_command_line(cli):
+    words = ["--model", "WGAN", "--model.generator", "MLPGenerator", "--model.discriminator", "MLPDiscriminator"]
+    model = parsed(cli, *words, "--model.d_optimizer.lr", "1e-3", "--model.n_critic", "2").model.init_args
+    assert model.objective.class_path == "ganzoo.losses.Wasserstein"
+    assert (model.d_optimizer.class_path, model.d_optimizer.init_args.lr) == ("ganzoo.engine.RMSprop", 1e-3)
+    assert (model.g_optimizer.init_args.lr, model.n_critic, model.clip) == (5e-5, 2, 0.01)
+    other = parsed(cli, *words, "--model.objective", "Hinge", "--model.d_optimizer", "SGD").model.init_args
+    assert (other.objective.class_path, other.d_optimizer.class_path) == ("ganzoo.losses.Hinge", "ganzoo.engine.SGD")
+    assert set(other.d_optimizer.init_args.as_dict()) == {"lr", "momentum", "schedule", "clip_norm", "accumulate"}
+
+
 # -- wrong calls
 
 
@@ -277,6 +305,7 @@ def test_a_full_traceback_is_to_be_had(monkeypatch):
 
 
 MODELS = [name for name in configs() if name.startswith("models/") and "points" not in name]
+RECIPES = [name for name in configs() if name.startswith("recipes/")]
 IMAGES = [
     name for name in configs() if name.startswith("data/") and name not in ("data/ring", "data/grid", "data/line")
 ]
@@ -288,30 +317,47 @@ def test_every_model_goes_with_every_shape(model, data, cli, tmp_path):
     shape = {"data/digits": (1, 8, 8), "data/digits28": (1, 28, 28)}[data]
     path = published_generator(model, shape, tmp_path)
     made = instantiated(cli, "--config", model, "--config", data, *path)
+    assert made.datamodule.image_shape == shape
+    check_shapes(made)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_a_run(recipe, cli, tmp_path):
+    made = instantiated(cli, "--config", recipe, *published_generator(recipe, (1, 28, 28), tmp_path))
+    check_shapes(made)
+    made.model.check_shapes()
+    given = yaml.safe_load(Path(ganzoo.catalogue.find_config(recipe)).read_text())
+    assert given.keys() >= {"seed_everything", "model", "data", "trainer"}
+    assert given["trainer"].keys() >= {"accelerator", "max_steps"}
+
+
+def check_shapes(made):
+    """All networks have the shape of the data's images."""
+    shape = made.datamodule.image_shape
     networks = [getattr(made.model, name) for name in ("G", "D", "E", "E_y", "Q") if hasattr(made.model, name)]
-    assert {network.image_shape for network in (made.datamodule, *networks)} == {shape}
+    assert {network.image_shape for network in networks} == {shape}
     assert some(made.model, 1).shape == (1, *shape)
 
 
-def published_generator(model, shape, folder):
+def published_generator(config, shape, folder):
     """The argument that games over a trained generator need."""
-    classes = {"models/icgan": 10, "models/latentencoder": 0, "models/imageencoder": 0}
-    if model not in classes:
+    game, classes = config.split("/")[1].split("-")[0], {"icgan": 10, "latentencoder": 0, "imageencoder": 0}
+    if game not in classes:
         return []
-    G = DCGANGenerator(shape, width=4, num_classes=classes[model])
+    G = DCGANGenerator(shape, width=4, num_classes=classes[game])
     publish(LatentEncoder(G, DCGANEncoder(shape, width=4)), folder / "given", {"data": None})
-    return ["--model.generator.path", str(folder / "given")]
+    return ["--generator", str(folder / "given")]
 
 
 def test_a_game_over_a_trained_generator_asks_for_it(cli):
-    with pytest.raises(ValueError, match=r"missing --model\.generator\.path: a checkpoint, or a folder"):
+    with pytest.raises(ValueError, match=r"missing generator: .* add --generator PATH, a checkpoint or a folder"):
         instantiated(cli, "--config", "models/icgan")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model.generator.path", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
         (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 28, 28\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
@@ -359,14 +405,6 @@ def test_later_files_win_and_the_command_line_wins_over_all(cli):
 def test_the_seed_reaches_the_data(cli):
     made = instantiated(cli, "--config", "models/nsgan", "--seed_everything", "5")
     assert made.datamodule.seed == 5
-
-
-def test_checkpoints_are_read_without_pickles(cli, home):
-    config = parsed(cli, "--ckpt_path", str(home / "a" / "checkpoints" / "last.ckpt"))
-    assert config.model.class_path == "ganzoo.models.NSGAN"
-    assert config.weights_only is None
-    cli.before_instantiate_classes()
-    assert config.weights_only is True
 
 
 # -- the flow
@@ -427,8 +465,9 @@ def test_predict_writes_the_images_of_the_seeds_on_any_number_of_ranks(
     assert status == 0, text
     assert text.count("40 images (seeds 3 to 42) written to") == 1
     assert len(list((tmp_path / "out").iterdir())) == n_files
-    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))
-    assert np.array_equal(read_samples(tmp_path / "out"), expected[:, 0])
+    expected = to_uint8(ganzoo.load(home / "a" / "checkpoints" / "last.ckpt").sample(40, 3))[:, 0].numpy()
+    off = read_samples(tmp_path / "out").astype(int) - expected
+    assert np.abs(off).max() <= 1  # ranks share out the threads, which may round otherwise
 
 
 def read_samples(folder):

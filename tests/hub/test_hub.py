@@ -26,9 +26,10 @@ from ganzoo.latent.generate import write_samples
 from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
 from ganzoo.priors import Normal
+from ganzoo.roles import Generator
 from tests.zoo import SHAPE, SPECIAL, digits, make, some, trainer, weights
 
-TENSORS = "model.safetensors"
+TENSORS = "generator.safetensors"
 TRAINING = {"data": None, "seed": 0, "batches": 3, "images_seen": 48}
 
 
@@ -81,7 +82,7 @@ def test_nothing_is_left_of_a_model_that_was_there(tmp_path):
     assert (tmp_path / "labeller.safetensors").is_file()
     hub.publish(make("NSGAN").eval(), tmp_path, {"data": None})
     assert {path.name for path in tmp_path.glob("*.safetensors")} == {
-        "model.safetensors",
+        "generator.safetensors",
         "discriminator.safetensors",
     }
     assert ganzoo.load(str(tmp_path)).sample(1).shape == (1, *SHAPE)
@@ -102,7 +103,7 @@ def test_published_and_loaded_samples_are_bitwise_the_models_own(name, tmp_path)
         told = [torch.randn(4, 4)] if name == "BiGAN" else [y] if model.D.num_classes else []
         assert torch.equal(loaded.discriminator(x, *told), model.D(x, *told))
     if loaded.encoder is not None:
-        told = y if model.conditional else None
+        told = y if model.G.num_classes else None
         assert torch.equal(loaded.reconstruct(x, told), model.reconstruct(x, told))
     assert not loaded.generator.training
     assert not any(p.requires_grad for p in loaded.generator.parameters())
@@ -257,7 +258,7 @@ class Runs:
 @pytest.mark.parametrize("write", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o))], ids=["torch", "pickle"])
 def test_a_pickle_in_place_of_tensors_is_refused_unread(write, published):
     write(Runs(), published / TENSORS)
-    with pytest.raises(ValueError, match=r"model.safetensors is a pickle, not safetensors: refused"):
+    with pytest.raises(ValueError, match=r"generator.safetensors is a pickle, not safetensors: refused"):
         ganzoo.load(published)
     digest = hashlib.sha256(bytes_of(published)).hexdigest()
     altered(published, lambda config: config["sha256"].update({TENSORS: digest}))
@@ -271,7 +272,7 @@ def test_one_flipped_byte_is_found(position, published):
     data = bytearray(bytes_of(published))
     data[int(position * len(data)) if isinstance(position, float) else position] ^= 1
     (published / TENSORS).write_bytes(data)
-    with pytest.raises(ValueError, match=r"model.safetensors was altered or damaged: its SHA-256 .* Download it again"):
+    with pytest.raises(ValueError, match=r"generator.safetensors was altered or damaged: its SHA-256 .* Download it"):
         ganzoo.load(published)
 
 
@@ -282,13 +283,13 @@ def test_a_cut_off_file_is_found_even_with_its_hash(left, published):
         ganzoo.load(published)
     digest = hashlib.sha256(bytes_of(published)).hexdigest()
     altered(published, lambda config: config["sha256"].update({TENSORS: digest}))
-    with pytest.raises(ValueError, match=r"model.safetensors is not safetensors"):
+    with pytest.raises(ValueError, match=r"generator.safetensors is not safetensors"):
         ganzoo.load(published)
 
 
 def test_a_missing_file_is_named(published):
     (published / TENSORS).unlink()
-    with pytest.raises(FileNotFoundError, match=r"model.safetensors is missing"):
+    with pytest.raises(FileNotFoundError, match=r"generator.safetensors is missing"):
         ganzoo.load(published)
 
 
@@ -301,15 +302,12 @@ def test_a_file_without_a_hash_is_refused(published):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.pop("net.0.weight"), r"does not fit config.json: missing \['net.0.weight'\], unknown \[\]"),
+        (lambda t: t.pop("net.0.weight"), r"do not belong together: missing \['net.0.weight'\], unknown \[\]"),
         (lambda t: t.update(extra=torch.zeros(1)), r"missing \[\], unknown \['extra'\]"),
-        (
-            lambda t: t.update({"net.0.bias": torch.zeros(17)}),
-            r"net.0.bias is \[17\], not \[16\]",
-        ),
+        (lambda t: t.update({"net.0.bias": torch.zeros(17)}), r"net.0.bias is \[17\], not \[16\]"),
         (
             lambda t: t.update({"net.0.bias": torch.zeros(16).double()}),
-            r"net.0.bias is torch.float64, not torch.float32",
+            r"net.0.bias is torch.float64, .*config.json needs torch.float32",
         ),
     ],
     ids=["missing", "unknown", "shape", "type"],
@@ -334,11 +332,11 @@ def set_generator(**values):
     [
         (lambda c: c.update(extra=1), r"config.json must have the keys .* got .*'extra'"),
         (lambda c: c.pop("metrics"), "config.json must have the keys"),
-        (lambda c: c.update(format="ganzoo/2"), "must say format 'ganzoo/1'; a newer ganzoo may have written it"),
-        (lambda c: c.update(networks={}), "networks must be among .* with a generator"),
+        (lambda c: c.update(format="ganzoo/3"), "must say format 'ganzoo/2'; a newer ganzoo may have written it"),
+        (lambda c: c.update(networks={}), "networks must hold a generator"),
         (lambda c: c.update(networks=[]), "networks and sha256 must be objects"),
         (lambda c: c.update(sha256=None), "networks and sha256 must be objects"),
-        (lambda c: c["networks"].update(critic={}), "networks must be among"),
+        (lambda c: c["networks"].update({"../critic": {}}), "a network's name must be of lower-case letters"),
         (
             lambda c: c["networks"].update(generator=3),
             "config.json must name a Module by class_path and init_args, got 3",
@@ -354,7 +352,7 @@ def set_generator(**values):
         (set_generator(init_args={"widht": 3}), r"cannot be made from \['widht'\]"),
         (set_generator(init_args={"width": "16"}), "config.json describes no network"),
         (set_generator(init_args={"width": -1}), "config.json describes no network"),
-        (set_generator(init_args={"width": 17}), r"is \[16, 4\], not \[17, 4\]"),
+        (set_generator(init_args={"width": 17}), r"belong together: net.0.weight is \[16, 4\], not \[17, 4\]"),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused_and_runs_nothing(change, message, published, monkeypatch):
@@ -382,7 +380,7 @@ def test_a_huge_network_costs_no_memory_before_it_is_refused(published):
         ganzoo.load(published)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": "ganzoo/1"}'])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": "ganzoo/1"}', b'{"format": "ganzoo/2"}'])
 def test_a_damaged_configuration_is_refused(text, published):
     (published / "config.json").write_bytes(text)
     with pytest.raises(ValueError, match=r"config.json (is damaged|must say format|must have the keys)"):
@@ -430,6 +428,15 @@ def test_a_checkpoint_with_pickled_objects_is_refused_unread(value, legacy, tmp_
     assert not RAN
 
 
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_a_trainer_reads_checkpoints_without_pickles(verb, checkpoint, tmp_path):
+    torch.save({**torch.load(checkpoint, weights_only=True), "extra": Runs()}, tmp_path / "evil.ckpt")
+    go = getattr(trainer(1, tmp_path), verb)
+    with pytest.raises(ValueError, match="holds pickled objects and was refused"):
+        go(make("NSGAN"), datamodule=digits(), ckpt_path=str(tmp_path / "evil.ckpt"))
+    assert not RAN
+
+
 def test_the_pickles_of_these_tests_would_run():
     pickle.loads(pickle.dumps(Runs()))
     assert RAN.pop() == 1
@@ -443,23 +450,36 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path):
 
 def test_weights_of_another_size_are_refused(checkpoint, tmp_path):
     state = torch.load(checkpoint, weights_only=True)
-    state["ganzoo"]["model"]["init_args"]["generator"]["init_args"]["width"] = 17
+    for made in (state["ganzoo"]["model"]["init_args"]["generator"], state["ganzoo"]["networks"]["generator"]):
+        made["init_args"]["width"] = 17
     torch.save(state, tmp_path / "other.ckpt")
-    with pytest.raises(ValueError, match="does not fit its own configuration"):
+    with pytest.raises(
+        ValueError, match=r"does not fit its own configuration: net.0.weight is \[16, 4\], not \[17, 4\]"
+    ):
         ganzoo.load(tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match="does not fit its own configuration"):
+        ganzoo.load_game(tmp_path / "other.ckpt")
 
 
-class Forgetful(nn.Sequential):
-    """A network that does not remember its arguments."""
+class Forgetful(Generator):
+    """A network that is made of what no file can hold."""
 
-    image_shape, prior, num_classes = SHAPE, Normal(4), 0
+    def __init__(self, net):
+        super().__init__(SHAPE, Normal(4))
+        self.net = net
+
+    def forward(self, z, y=None):
+        return self.net(z)
 
 
 def test_a_network_that_cannot_be_written_down_is_named(tmp_path):
-    network = Forgetful(nn.Linear(4, 64), nn.Unflatten(1, SHAPE))
+    network = Forgetful(nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, SHAPE)))
     model = ganzoo.models.NSGAN(network, MLPDiscriminator(SHAPE, width=8, depth=1))
     trainer(1, tmp_path, callbacks=[Checkpoints()]).fit(model, datamodule=digits())
-    with pytest.raises(ValueError, match="Forgetful does not remember its arguments; let it inherit from ganzoo"):
+    with pytest.raises(
+        ValueError,
+        match=r"the generator Forgetful\(net=Sequential\) cannot be written to a file",
+    ):
         ganzoo.load(tmp_path / "checkpoints" / "last.ckpt")
     with pytest.raises(ValueError, match=r"NSGAN\(generator=Forgetful\) cannot be written to a file"):
         hub.publish(model, tmp_path / "out", TRAINING)
@@ -541,3 +561,12 @@ def test_the_card_and_weights_of_two_exports_are_equal(checkpoint, tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     one, two = (weights(ganzoo.load(tmp_path / name).generator) for name in "ab")
     assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_network_in_a_checkpoint_cannot_be_written_somewhere_else(checkpoint, tmp_path):
+    state = torch.load(checkpoint, weights_only=True)
+    state["ganzoo"]["networks"]["../elsewhere"] = state["ganzoo"]["networks"]["generator"]
+    torch.save(state, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=r"a network's name must be of lower-case letters, .* got '\.\./elsewhere'"):
+        export_checkpoint(tmp_path / "other.ckpt", tmp_path / "out")
+    assert not (tmp_path / "elsewhere.safetensors").exists()

@@ -72,7 +72,7 @@ def test_a_missing_file_is_named(tmp_path):
     ],
 )
 def test_wrong_content_is_refused(arrays, message, tmp_path):
-    np.savez(tmp_path / "z.npz", allow_pickle=True, **arrays)
+    np.savez(tmp_path / "z.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         load_latents(tmp_path / "z.npz", dim=4)
     assert not RAN
@@ -102,7 +102,7 @@ def test_every_cut_is_found(file, tmp_path):
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_a_flipped_byte_is_found_or_is_not_in_the_latents(write, file):
-    write(file, z=load_latents(file).z.numpy(), allow_pickle=False)
+    write(file, z=load_latents(file).z.numpy())
     expected, data = load_latents(file).z, file.read_bytes()
     found = 0
     for position in range(0, len(data), 11):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ganzoo.hub import Pretrained
-from ganzoo.latent import inputs, verbs
+from ganzoo.latent import digits, inputs, verbs
 from ganzoo.latent.edit import rescore
 from ganzoo.latent.interpolate import path
 from ganzoo.latent.neighbours import nearest_training
@@ -282,21 +282,21 @@ class Brightness:
 
 @pytest.mark.parametrize("labels", [None, [2]])
 def test_the_direction_towards_a_digit_is_that_of_samples_taken_for_it(labels, monkeypatch):
-    monkeypatch.setattr(verbs, "LeNet64", Brightness)
+    monkeypatch.setattr(digits, "LeNet64", Brightness)
     loaded = model(num_classes=3 if labels else 0)
     z = inputs.of_seeds(loaded, range(1000))
     bright = to_uint8(loaded.decode(z, labels)).float().mean(dim=(1, 2, 3)) >= 127.5
-    q = verbs.class_direction(loaded, 3, labels)
+    q = digits.class_direction(loaded, 3, labels)
     torch.testing.assert_close(q, z[bright].mean(dim=0) - z[~bright].mean(dim=0))
     with pytest.raises(ValueError, match="got 0 of class 4"):
-        verbs.class_direction(loaded, 4, labels)
+        digits.class_direction(loaded, 4, labels)
 
 
 def test_the_scores_of_a_digit_are_those_of_other_samples(monkeypatch):
-    monkeypatch.setattr(verbs, "LeNet64", Brightness)
+    monkeypatch.setattr(digits, "LeNet64", Brightness)
     loaded = model()
-    q = verbs.class_direction(loaded, 3)
-    head, columns, *rows = verbs.score_class(loaded, q, [-1.0, 0.0, 1.0], 3).splitlines()
+    q = digits.class_direction(loaded, 3)
+    head, columns, *rows = digits.score_class(loaded, q, [-1.0, 0.0, 1.0], 3).splitlines()
     assert head == "change of P(3) by brightness, mean of 1000 seeds:"
     assert columns.split() == ["strength", "P(3)", "Σ|others|", "random"]
     z = inputs.of_seeds(loaded, range(1000, 2000))
@@ -312,7 +312,10 @@ def test_the_scores_of_a_digit_are_those_of_other_samples(monkeypatch):
 
 
 def test_digits_are_named_in_grey_images_only():
-    for wrong in (lambda m, k: verbs.class_direction(m, k), lambda m, k: verbs.score_class(m, torch.ones(4), [1.0], k)):
+    for wrong in (
+        lambda m, k: digits.class_direction(m, k),
+        lambda m, k: digits.score_class(m, torch.ones(4), [1.0], k),
+    ):
         with pytest.raises(ValueError, match=r"for grey images; this model makes the shape \(3, 8, 8\)"):
             wrong(model(channels=3), 1)
         for digit in (-1, 10):
@@ -359,7 +362,7 @@ def test_a_direction_behind_the_channel_edits_r(tmp_path):
     torch.testing.assert_close(load_latents(tmp_path / "edited" / "r.npz").z, r)
     assert not (tmp_path / "edited" / "latents.npz").exists()  # which other verbs would take for z
     assert below(tmp_path / "edited" / "edit.png", grid(G.decode(r), columns=2), ["-1", "2"])
-    assert verbs.score_class(loaded, q, [1.0], 3).startswith("change of P(3)")
+    assert digits.score_class(loaded, q, [1.0], 3).startswith("change of P(3)")
 
 
 def test_a_file_brings_the_classes_of_what_is_chosen(tmp_path):
@@ -385,7 +388,10 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
         (lambda: verbs.traverse(loaded, z, out, labels=[1]), "unconditional: leave labels out"),
         (lambda: verbs.traverse(model(num_classes=3), z, out, labels=[1, 2]), "one label or 3 labels, got 2"),
         (lambda: verbs.add(loaded, [z], [z[:0]], out), r"latents \[n, 4\] with n at least 1, got \[0, 4\]"),
-        (lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out), "the direction has 5 entries, z has 4"),
+        (
+            lambda: verbs.edit(loaded, z, torch.ones(5), [1.0], out),
+            "the direction has 5 numbers, latents of this model have: z 4",
+        ),
         (lambda: verbs.edit(loaded, z, torch.zeros(4), [1.0], out), "the direction is zero: give latents with and"),
         (lambda: verbs.edit(loaded, z, torch.ones(4), [], out), "give at least one value to walk through, got none"),
         (lambda: verbs.neighbours(loaded, z, torch.zeros(4, 1, 9, 8), out), r"got \[3, 1, 8, 8\] and \[4, 1, 9, 8\]"),

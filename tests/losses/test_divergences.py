@@ -8,7 +8,6 @@ from scipy.special import lambertw
 
 from ganzoo.losses.divergences import (
     KL,
-    Alpha,
     FDivergence,
     GANDivergence,
     Jeffrey,
@@ -17,8 +16,6 @@ from ganzoo.losses.divergences import (
     Pearson,
     ReverseKL,
     SquaredHellinger,
-    TotalVariation,
-    WeightedJensenShannon,
     log_lambert,
 )
 from ganzoo.losses.objectives import Minimax
@@ -37,26 +34,14 @@ TABLE = {  # the divergence, f by hand, the domain of f*, f'(1)
         (-INF, LOG2),
         0,
     ),
-    "WeightedJensenShannon 0.3": (
-        WeightedJensenShannon(pi=0.3),
-        lambda u: 0.3 * u * math.log(u) - (0.7 + 0.3 * u) * math.log(0.7 + 0.3 * u),
-        (-INF, -0.3 * math.log(0.3)),
-        0,
-    ),
     "GANDivergence": (
         GANDivergence(),
         lambda u: u * math.log(u) - (u + 1) * math.log(u + 1),
         (-INF, 0),
         -LOG2,
     ),
-    "TotalVariation": (TotalVariation(), lambda u: abs(u - 1) / 2, (-0.5, 0.5), 0),
-    "Alpha 0.4": (Alpha(alpha=0.4), lambda u: (u**0.4 - 1 - 0.4 * (u - 1)) / (0.4 * -0.6), (-INF, 1 / 0.6), 0),
-    "Alpha -1": (Alpha(alpha=-1), lambda u: (1 / u - 1 + (u - 1)) / 2, (-INF, 0.5), 0),
-    "Alpha 1.7": (Alpha(alpha=1.7), lambda u: (u**1.7 - 1 - 1.7 * (u - 1)) / (1.7 * 0.7), (-INF, INF), 0),
-    "Alpha 3": (Alpha(alpha=3), lambda u: (u**3 - 1 - 3 * (u - 1)) / 6, (-INF, INF), 0),
 }
 ALL = pytest.mark.parametrize("name", TABLE)
-SMOOTH = pytest.mark.parametrize("name", [name for name in TABLE if name != "TotalVariation"])
 
 
 def doubles(*values):
@@ -88,7 +73,7 @@ def test_f_is_the_formula_and_convex(name):
     torch.testing.assert_close(divergence.f(u), doubles(*map(formula, u.tolist())), rtol=1e-12, atol=1e-12)
     assert (divergence.derivative(u).diff() > -1e-12).all()
     expected = -2 * LOG2 if name == "GANDivergence" else 0.0
-    assert divergence.f(doubles(1.0)).item() == pytest.approx(expected, abs=1e-15)
+    assert divergence.f(doubles(1.0)).item() == pytest.approx(expected, abs=1e-12)
 
 
 @ALL
@@ -98,7 +83,7 @@ def test_the_derivative_is_the_slope(name):
         h = 1e-5 * u
         slope = (formula(u + h) - formula(u - h)) / (2 * h)
         assert divergence.derivative(doubles(u)).item() == pytest.approx(slope, rel=1e-7, abs=1e-7)
-    assert divergence.threshold == pytest.approx(threshold, abs=1e-15)
+    assert divergence.threshold == pytest.approx(threshold, abs=1e-12)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
@@ -148,13 +133,7 @@ ACTIVATIONS = {
     "SquaredHellinger": lambda v: 1 - math.exp(-v),
     "Jeffrey": lambda v: v,
     "JensenShannon": lambda v: LOG2 - math.log1p(math.exp(-v)),
-    "WeightedJensenShannon 0.3": lambda v: -0.3 * math.log(0.3) - math.log1p(math.exp(-v)),
     "GANDivergence": lambda v: -math.log1p(math.exp(-v)),
-    "TotalVariation": lambda v: math.tanh(v) / 2,
-    "Alpha 0.4": lambda v: 1 / 0.6 - math.log1p(math.exp(-v)),
-    "Alpha -1": lambda v: 1 / 2 - math.log1p(math.exp(-v)),
-    "Alpha 1.7": lambda v: v,
-    "Alpha 3": lambda v: v,
 }
 
 
@@ -173,7 +152,7 @@ def test_the_activation_is_the_tables_and_stays_in_the_domain(name):
     torch.testing.assert_close(divergence.fake(v), divergence.conjugate(t), rtol=1e-9, atol=1e-9)
 
 
-@SMOOTH
+@ALL
 def test_d_says_real_above_the_threshold(name):
     """At D's best output, g_f(v) > f'(1) where p > q and nowhere else."""
     divergence, _, _, threshold = TABLE[name]
@@ -183,7 +162,7 @@ def test_d_says_real_above_the_threshold(name):
     torch.testing.assert_close(divergence.activation(v), divergence.derivative(u), rtol=1e-9, atol=1e-9)
 
 
-@SMOOTH
+@ALL
 def test_the_best_output_is_where_ds_loss_is_flat(name):
     divergence, _, _, _ = TABLE[name]
     p, q = doubles(0.1, 0.5, 1.0, 1.5), doubles(0.7, 0.3, 1.0, 0.2)
@@ -227,7 +206,6 @@ CLOSED = {
     "Pearson": (math.e - 1, 0.291723),
     "Neyman": (math.e - 1, INF),
     "SquaredHellinger": (2 - 2 * math.exp(-1 / 8), 0.115062),
-    "TotalVariation": (0.382925, 0.237781),
     "GANDivergence": (-1.163451, -1.280485),
 }
 
@@ -244,38 +222,6 @@ def test_the_best_bound_is_the_divergence(name, which):
     attained = bound(divergence, invert(divergence, divergence.derivative(P / q)), q)
     assert direct == pytest.approx(value, abs=1e-6)
     assert attained == pytest.approx(value, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("divergence", "value"),
-    [
-        (WeightedJensenShannon(pi=0.5), 0.222843 / 2),
-        (Alpha(alpha=0.5), 2 * (2 - 2 * math.exp(-1 / 8))),
-        (Alpha(alpha=2), (math.e - 1) / 2),
-        (Alpha(alpha=-1), (math.e - 1) / 2),
-        (Alpha(alpha=0.3), (math.exp(-0.3 * 0.7 / 2) - 1) / (0.3 * -0.7)),
-        (Alpha(alpha=1.5), (math.exp(1.5 * 0.5 / 2) - 1) / (1.5 * 0.5)),
-    ],
-)
-def test_families_at_their_special_members(divergence, value):
-    attained = bound(divergence, invert(divergence, divergence.derivative(P / Q["shifted"])), Q["shifted"])
-    assert attained == pytest.approx(value, abs=1e-6)
-
-
-@pytest.mark.parametrize("pi", [0.1, 0.8])
-def test_the_weights_of_jensen_shannon(pi):
-    q = Q["shifted"]
-    m = pi * P + (1 - pi) * q
-    value = ((pi * P * torch.log(P / m) + (1 - pi) * q * torch.log(q / m)).sum() * STEP).item()
-    divergence = WeightedJensenShannon(pi=pi)
-    attained = bound(divergence, invert(divergence, divergence.derivative(P / q)), q)
-    assert attained == pytest.approx(value, abs=1e-9)
-
-
-@pytest.mark.parametrize(("alpha", "limit"), [(1 + 1e-6, 0.183243), (1 - 1e-6, 0.183243), (1e-6, 0.344535)])
-def test_alpha_tends_to_the_kullback_leibler_divergences(alpha, limit):
-    q = Q["wider"]
-    assert (q * Alpha(alpha=alpha).f(P / q)).sum().item() * STEP.item() == pytest.approx(limit, abs=1e-5)
 
 
 @ALL
@@ -366,16 +312,6 @@ def test_gradients_are_right_twice(name):
         assert torch.autograd.gradgradcheck(function, v)
 
 
-def test_alpha_is_flat_where_no_ratio_is_so_small():
-    """f*(t) = -f(0) = -1/α left of t = -1/(α - 1), with no gradient and no NaN in its own gradient."""
-    v = doubles(-5.0, -0.51, -0.5).requires_grad_()
-    value = Alpha(alpha=3).fake(v)
-    (first,) = torch.autograd.grad(value.sum(), v, create_graph=True)
-    assert value.tolist() == pytest.approx([-1 / 3] * 3)
-    assert first.tolist() == [0, 0, 0]
-    assert torch.autograd.grad(first.sum(), v)[0].tolist() == [0, 0, 0]
-
-
 def test_the_original_gan_is_one_of_them():
     v = torch.linspace(-40, 40, 81, dtype=torch.float64)
     for mine, theirs in zip((GANDivergence(), JensenShannon()), (Minimax(), Minimax()), strict=True):
@@ -399,7 +335,7 @@ def test_lambert_solves_its_equation_at_any_size(dtype):
     y = log_lambert(z)
     eps = torch.finfo(dtype).eps
     torch.testing.assert_close(y.exp() + y, z, rtol=20 * eps, atol=2 * eps)
-    assert log_lambert(torch.ones((), dtype=dtype)).item() == pytest.approx(0, abs=1e-7)
+    assert log_lambert(torch.ones((), dtype=dtype)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_lambert_is_differentiable_twice_and_more():
@@ -421,10 +357,6 @@ def test_lambert_is_differentiable_twice_and_more():
     ("make", "message"),
     [
         (lambda: KL(generator="maximal"), "generator must be one of minimax, activation, got 'maximal'"),
-        (lambda: WeightedJensenShannon(pi=0.0), r"pi must be in \(0, 1\), got 0.0"),
-        (lambda: WeightedJensenShannon(pi=1.0), r"pi must be in \(0, 1\), got 1.0"),
-        (lambda: Alpha(alpha=1.0), "alpha must not be 0 or 1, got 1.0: use KL"),
-        (lambda: Alpha(alpha=0), "alpha must not be 0 or 1, got 0: use ReverseKL"),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(make, message):

@@ -41,7 +41,9 @@ def test_the_matching_is_that_of_a_search_over_all(seed):
     best = max(float((torch.tensor(m)[codes] == labels).double().mean()) for m in itertools.permutations(range(4)))
     accuracy, matching = matched_accuracy(codes, labels, 4)
     assert accuracy == pytest.approx(best)
-    assert float((torch.tensor([matching[c] for c in codes.tolist()]) == labels).double().mean()) == accuracy
+    assert float((torch.tensor([matching[c] for c in codes.tolist()]) == labels).double().mean()) == pytest.approx(
+        accuracy
+    )
 
 
 def test_a_mistake_in_twenty_is_five_per_cent():

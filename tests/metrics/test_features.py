@@ -11,7 +11,7 @@ from torch.nn.functional import softmax
 
 from ganzoo.config import Configurable, build
 from ganzoo.metrics import inception, lenet
-from ganzoo.metrics.features import Raw, full_precision
+from ganzoo.metrics.features import Raw, full_precision, operations_with_precision
 from ganzoo.metrics.frechet import frechet
 from ganzoo.metrics.inception import InceptionV3
 from ganzoo.metrics.lenet import SHA256, WEIGHTS, LeNet64, as_mnist
@@ -63,7 +63,7 @@ def test_inception_equals_torch_fidelity(made, made_weights):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     images = noise(3, 3, 32)
-    theirs = FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(made_weights))
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(made_weights)).eval()
     features, logits = theirs(images)
     ours = made(images)
     assert ours.features.shape == (3, 2048)
@@ -77,9 +77,9 @@ def test_frechet_distance_of_inception_features_is_torch_fidelitys(made, made_we
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-    d = 64  # of the 2048, whose matrix root takes them 15 s
+    d = 6  # of the 2048: fewer than the 8 images, so that the matrix whose root they take has full rank
     sets = noise(8, 3, 32), noise(8, 3, 32, seed=1) // 2
-    theirs = FeatureExtractorInceptionV3("theirs", ["2048"], str(made_weights))
+    theirs = FeatureExtractorInceptionV3("theirs", ["2048"], str(made_weights)).eval()
     statistics = [fid_features_to_statistics(theirs(x)[0][:, :d].double()) for x in sets]
     expected = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     a, b = Moments(d), Moments(d)
@@ -264,24 +264,18 @@ def test_features_can_be_trained_upon():
 
 
 def precisions():
-    backends = torch.backends
-    ops = (
-        backends.cuda.matmul,
-        backends.cudnn.conv,
-        backends.cudnn.rnn,
-        backends.mkldnn.matmul,
-        backends.mkldnn.conv,
-    )
-    return torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32, [op.fp32_precision for op in ops]
+    operations = [operation.fp32_precision for operation in operations_with_precision()]
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, operations
 
 
 @pytest.mark.parametrize("matmul", ["highest", "high", "medium"])
 def test_full_precision_is_set_and_taken_back(matmul):
     torch.set_float32_matmul_precision(matmul)
+    each = ["ieee"] * 5 if hasattr(torch.backends.cudnn, "conv") else []  # since torch 2.9
     try:
         before = precisions()
         with full_precision():
-            assert precisions() == ("highest", False, ["ieee"] * 5)
+            assert precisions() == ("highest", False, each)
         assert precisions() == before
         with pytest.raises(KeyError), full_precision():
             raise KeyError

@@ -49,7 +49,7 @@ def test_neighbours_far_from_the_origin_are_told_apart():
 def test_the_probe_is_scikit_learns_svm_on_standardised_features():
     (train_x, train_y), (test_x, test_y) = task(150, 6, 0), task(100, 6, 10)
     scaler = StandardScaler().fit(train_x.numpy())
-    svm = LinearSVC(C=0.01, random_state=0).fit(scaler.transform(train_x.numpy()), train_y)
+    svm = LinearSVC(C=0.01, dual="auto", random_state=0).fit(scaler.transform(train_x.numpy()), train_y)
     expected = svm.score(scaler.transform(test_x.numpy()), test_y)
     assert linear_probe(train_x, train_y, test_x, test_y, C=0.01) == (pytest.approx(expected), 0.01)
     moved = linear_probe(train_x, train_y, test_x + 1, test_y, C=0.01)  # the test rows have no say in the scale
@@ -68,7 +68,7 @@ def test_the_best_c_of_the_training_rows_is_used():
     got = linear_probe(train_x, train_y, test_x, test_y)
 
     def folds(c):
-        svm = make_pipeline(StandardScaler(), LinearSVC(C=c, random_state=0))
+        svm = make_pipeline(StandardScaler(), LinearSVC(C=c, dual="auto", random_state=0))
         return cross_val_score(svm, train_x.numpy(), train_y.numpy(), cv=5).mean()
 
     scores = {c: folds(c) for c in CS}

@@ -20,7 +20,7 @@ def task(n, d, classes, seed=0):
 def test_the_weights_are_those_of_coordinate_descent(n, d, classes, C):
     x, y = task(n, d, classes)
     svm = L2SVM(C).fit(x, y)
-    other = LinearSVC(C=C, tol=1e-10, max_iter=1_000_000, random_state=0).fit(x, y)
+    other = LinearSVC(C=C, dual="auto", tol=1e-10, max_iter=1_000_000, random_state=0).fit(x, y)
     expected = torch.from_numpy(np.column_stack([other.coef_, other.intercept_]).T)
     got = svm.weights_ if classes > 2 else svm.weights_[:, 1:]
     torch.testing.assert_close(got, expected, rtol=0, atol=3e-4 * float(expected.abs().max()))

@@ -15,7 +15,7 @@ from ganzoo.networks.joint import MLPJointDiscriminator
 from ganzoo.priors import Coded, Normal, Prior, Uniform
 from ganzoo.roles import Encoder, Generator, JointDiscriminator
 from tests.models.hand import Rows, Times, X, Z, batch, derivative, mean, squared
-from tests.zoo import SHAPE, FromImage, ToImage, digits, fast, trainer, weights
+from tests.zoo import SHAPE, FromImage, ToImage, ToLatent, digits, fast, trainer, weights
 
 
 class Pull(Encoder):
@@ -290,7 +290,22 @@ def test_an_encoder_that_cannot_return_what_the_prior_does_is_refused():
         BiGAN(ToImage(), MLPEncoder(SHAPE, 4, output="tanh"), D)
     with pytest.raises(ValueError, match="BiGAN's prior has no codes"):
         BiGAN(ToImage(prior=Coded(Normal(1), categorical=(3,), uniform=0)), MLPEncoder(SHAPE, 4), D)
-    assert BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4, output="tanh"), D).E.output == "tanh"
+    assert BiGAN(ToImage(prior=Uniform(4)), MLPEncoder(SHAPE, 4, output="tanh"), D).E.bounded
+
+
+def test_an_encoder_of_ones_own_says_that_it_is_bounded():
+    class Squashed(ToLatent):
+        bounded = True
+
+        def numbers(self, x, y=None):
+            return super().numbers(x, y).tanh()
+
+    D = MLPJointDiscriminator(SHAPE, 4)
+    with pytest.raises(ValueError, match="an encoder of your own says bounded = True"):
+        BiGAN(ToImage(prior=Uniform(4)), ToLatent(), D)
+    assert BiGAN(ToImage(prior=Uniform(4)), Squashed(), D).G.prior.dim == 4
+    with pytest.raises(ValueError, match="with a normal prior E's output must not be bounded"):
+        BiGAN(ToImage(), Squashed(), D)
 
 
 @pytest.mark.parametrize("objective", [LeastSquares(), NonSaturating(real_label=0.9), KL()])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganzoo import models
-from ganzoo.networks import WithClassifier
+from ganzoo.networks import InstanceNoise, WithClassifier
 from ganzoo.roles import Discriminator, Generator
 from tests.models.hand import Rows, X, Z, derivative, mean, squared
 from tests.zoo import FromImage, ToImage, digits, trainer
@@ -28,6 +28,8 @@ class TimesOf(Generator):
 
 class BowlOf(Discriminator):
     """D(x, y) = s |x|²/2 + y; its class logits are c x."""
+
+    n_classes = 2
 
     def __init__(self, s=1.0, c=1.0, num_classes=2):
         super().__init__((2,), num_classes)
@@ -118,6 +120,10 @@ def test_acgan_names_the_class_of_real_and_of_generated_images(weight):
         (lambda: models.ACGAN(ToImage(num_classes=10), FromImage()), "wrap it as WithClassifier"),
         (
             lambda: models.ACGAN(ToImage(num_classes=10), WithClassifier(FromImage(), 5)),
+            "names 5 classes, its generator has num_classes=10",
+        ),
+        (
+            lambda: models.ACGAN(ToImage(num_classes=10), InstanceNoise(WithClassifier(FromImage(), 5))),
             "names 5 classes, its generator has num_classes=10",
         ),
         (lambda: models.ACGAN(TimesOf(), BowlOf(num_classes=0), class_weight=-1.0), "must not be negative, got -1"),

@@ -7,7 +7,7 @@ import torch
 
 from ganzoo.config import build
 from ganzoo.engine.optim import SGD
-from ganzoo.losses.divergences import KL, Alpha, GANDivergence, JensenShannon, Pearson, ReverseKL, SquaredHellinger
+from ganzoo.losses.divergences import KL, GANDivergence, JensenShannon, Pearson, ReverseKL, SquaredHellinger
 from ganzoo.models.fgan import FGAN
 from ganzoo.models.gan import GAN
 from tests.models.hand import X, Z, batch, derivative, game, mean, squared
@@ -81,7 +81,7 @@ def test_the_default_is_jensen_shannon_and_ds_loss_the_negative_estimate():
     assert model.objective.generator == "minimax"
     x, _ = batch()
     estimate = model.objective.estimate(model.D(x), model.D(model.G(model.prior(4))))
-    assert estimate.item() == -model.d_loss(batch())["adv"].item()
+    assert estimate.item() == pytest.approx(-model.d_loss(batch())["adv"].item(), rel=1e-12)
 
 
 def make(objective):
@@ -89,7 +89,7 @@ def make(objective):
     return FGAN(ToImage(), FromImage(), objective=objective, d_optimizer=SGD(lr=0.05), g_optimizer=SGD(lr=0.05))
 
 
-@pytest.mark.parametrize("objective", [KL(), Alpha(alpha=1.5, generator="activation")])
+@pytest.mark.parametrize("objective", [KL(), Pearson(generator="activation")])
 def test_it_trains_and_is_rebuilt_from_its_configuration(objective, tmp_path):
     model = make(objective)
     before = weights(model)

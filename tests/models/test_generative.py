@@ -6,8 +6,9 @@ from torch import Tensor
 
 from ganzoo.engine.turns import Player
 from ganzoo.inference import decode, encode
-from ganzoo.models.generative import Generative
+from ganzoo.models.generative import Generative, check_encoder
 from ganzoo.priors import Gaussian, Normal
+from ganzoo.roles import Classes, Nothing
 from tests.zoo import SHAPE, ToImage, ToLatent, digits, fast, make, trainer
 
 
@@ -15,8 +16,12 @@ class Autoencoder(Generative):
     """The smallest game with an encoder: G and E minimise |x - G(E(x))|²."""
 
     def __init__(self, generator, encoder, ema_decay=0.999):
-        super().__init__(generator, encoder, ema_decay)
+        super().__init__(ema_decay)
+        check_encoder(encoder, generator)
+        self.hold(G=generator, E=encoder)
         self.g_optimizer = fast()["g_optimizer"]
+
+    conditions = (Nothing, Classes)
 
     def players(self):
         return {"g": Player(self.g_loss, [self.G, self.E], self.g_optimizer)}
@@ -104,7 +109,7 @@ def test_images_and_latents_of_the_wrong_kind_are_refused():
     with pytest.raises(ValueError, match=r"expected latents \[N, 4\], got \[2, 3\]"):
         decode(G, torch.zeros(2, 3))
     with pytest.raises(ValueError, match="this encoder is unconditional: leave labels out"):
-        encode(E, torch.zeros(2, *SHAPE), labels=1)
+        encode(E, torch.zeros(2, *SHAPE), condition=1)
     assert encode(E, torch.zeros(0, *SHAPE)).shape == (0, 4)
     assert decode(G, torch.zeros(0, 4)).shape == (0, *SHAPE)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from ganzoo.callbacks.encoders import traversals
 from ganzoo.config import build
-from ganzoo.inference import decode, encode
+from ganzoo.inference import decode, encode, here
 from ganzoo.models.ibgan import IBGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.networks.bottleneck import Bottleneck
@@ -343,14 +343,15 @@ def test_an_image_is_decoded_through_the_mean_of_r():
 def test_pictures_walk_through_r():
     """A row for each number of r, and nothing else of r changes along it."""
     game = model()
-    start = game.published.latents(1, 5)
-    walked, r = game.published.walked(start)
-    assert walked.generator.prior.dim == 2
-    assert torch.equal(walked.decode(r), game.published.decode(start))
+    start = game.trained.latents(1, 5)
+    space = game.trained.generator.spaces["r"]
+    r = here(space, start)
+    assert space.prior.dim == 2
+    torch.testing.assert_close(decode(space, r), game.trained.decode(start))
     rows = r.repeat(20, 1)
     for k in range(2):
         rows[10 * k : 10 * k + 10, k] = torch.linspace(-3, 3, 10)
-    assert traversals(game.published, seed=5).tobytes() == grid(walked.generator(rows), columns=10).tobytes()
+    assert traversals(game.trained, seed=5).tobytes() == grid(decode(space, rows), columns=10).tobytes()
 
 
 def test_the_configuration_file_makes_the_game():

@@ -268,7 +268,7 @@ def test_a_class_is_for_those_who_take_it():
         model = CVAE(G, MLPEncoder(SHAPE, 4, num_classes=told, **kwargs))
         z = model.encode(x, [1, 2] if told else None)
         torch.testing.assert_close(model.reconstruct(x, [1, 2]), decode(model.G_ema, z, [1, 2]))
-        assert model.sample(3, labels=5).shape == (3, *SHAPE)
+        assert model.sample(3, condition=5).shape == (3, *SHAPE)
         with pytest.raises(ValueError, match="this generator is conditional: give labels from 0 to 9"):
             model.elbo(x)
     with pytest.raises(ValueError, match="this generator is unconditional: leave labels out"):
@@ -296,7 +296,7 @@ def real() -> Tensor:
 )
 def test_training_raises_the_bound_and_moves_everything(cls, kwargs, tmp_path):
     model = small(cls, ema_decay=0.9, **kwargs)
-    x, labels = real(), 3 if model.conditional else None
+    x, labels = real(), 3 if model.G.num_classes else None
     before, was, torn = model.elbo(x, labels).mean(), weights(model), (x - model.reconstruct(x, labels)).square().mean()
     trainer(80, tmp_path).fit(model, datamodule=digits(batch_size=64))
     assert model.elbo(x, labels).mean() > before + 5
@@ -304,7 +304,7 @@ def test_training_raises_the_bound_and_moves_everything(cls, kwargs, tmp_path):
     assert set(model.shown) == {"eg/nll", "eg/kl"}
     assert [key for key, value in weights(model).items() if torch.equal(value, was[key])] == []
     assert model.encode(x, labels if model.E.num_classes else None).shape == (len(x), 4)
-    assert model.sample(5, labels=labels).shape == (5, *SHAPE)
+    assert model.sample(5, condition=labels).shape == (5, *SHAPE)
 
 
 def test_both_averages_follow_the_one_player(tmp_path):
@@ -316,7 +316,7 @@ def test_both_averages_follow_the_one_player(tmp_path):
         for key, live in getattr(model, name).state_dict().items():
             expected = decay * before[f"{name}.{key}"] + (1 - decay) * live
             torch.testing.assert_close(model.state_dict()[f"{name}_ema.{key}"], expected)
-    assert [pair[0] for pair in model.averages()] == ["eg", "eg"]
+    assert [average.player for average in model._averages] == ["eg", "eg"]
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])

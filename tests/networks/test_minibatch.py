@@ -38,8 +38,10 @@ def test_closeness_does_not_depend_on_the_order_of_the_others() -> None:
 
 
 def test_identical_samples_are_closest_and_do_not_pull_on_each_other() -> None:
-    layer = MinibatchDiscrimination(6, n_kernels=4).double()
-    x = torch.randn(1, 6).double().repeat(5, 1).requires_grad_()
+    """In whole numbers, whose products are exact: rounded ones may differ from row to row, and |.| then has a slope."""
+    layer = MinibatchDiscrimination(6, n_kernels=4)
+    layer.T.weight.data = torch.randint_like(layer.T.weight, -3, 4)
+    x = torch.randint(-3, 4, (1, 6)).float().repeat(5, 1).requires_grad_()
     closeness = layer(x)[:, 6:]
     torch.testing.assert_close(closeness, torch.full_like(closeness, 4.0))
     (gradient,) = torch.autograd.grad(closeness.sum(), x)
@@ -174,8 +176,8 @@ def test_an_image_depends_on_its_latent_and_the_reference_only(mode: bool, num_c
     assert images.std(dim=0).mean() > 0.05
     for k in range(5):
         alone = net(z[k : k + 1], y[k : k + 1] if num_classes else None)[0]
-        torch.testing.assert_close(alone, images[k], rtol=0, atol=1e-6)
-    torch.testing.assert_close(net(z.flip(0), y.flip(0) if num_classes else None).flip(0), images, rtol=0, atol=1e-6)
+        torch.testing.assert_close(alone, images[k], rtol=0, atol=1e-5)
+    torch.testing.assert_close(net(z.flip(0), y.flip(0) if num_classes else None).flip(0), images, rtol=0, atol=1e-5)
     with torch.no_grad():
         net.z.mul_(2)
     assert not torch.allclose(net(z, y if num_classes else None), images, atol=1e-3)

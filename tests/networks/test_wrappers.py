@@ -22,7 +22,7 @@ from ganzoo.networks import (
     Packed,
 )
 from ganzoo.networks import wrappers as w
-from ganzoo.networks.heads import WithClassifier
+from ganzoo.networks.heads import WithClassifier, WithCodes
 from ganzoo.roles import Discriminator
 
 POLICIES = ["color", "translation", "cutout", "color,translation,cutout", "cutout, color"]
@@ -80,7 +80,8 @@ def test_features_and_class_logits_are_of_the_transformed_images(kind: str) -> N
     logits = net(x)
     torch.manual_seed(3)
     assert torch.equal(core.head(net.features(x)).flatten(), logits)
-    assert not hasattr(net, "both")
+    with pytest.raises(ValueError, match="DCGANDiscriminator reads nothing but a logit: wrap it as WithClassifier or"):
+        net.both(x)
     assert not hasattr(InstanceNoise(Affine()), "features")
 
 
@@ -91,6 +92,9 @@ def test_a_wrapped_classifier_judges_and_names_the_same_images() -> None:
     torch.manual_seed(3)
     for ours, theirs in zip(net.both(x), net.inner.both(seen), strict=True):
         torch.testing.assert_close(ours, theirs)
+    assert net.n_classes == 3
+    coded = DiffAugment(InstanceNoise(WithCodes(dcgan(), categorical=(2, 3), uniform=1)))
+    assert (coded.categorical, coded.uniform, coded.n_classes) == ((2, 3), 1, 0)
 
 
 def test_labels_are_handed_on() -> None:
