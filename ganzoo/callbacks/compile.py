@@ -8,7 +8,7 @@ import lightning as L
 class Compile(L.Callback):
     """Compiles the players' networks in place, so that names in checkpoints stay the same.
 
-    Penalties that differentiate twice go through the eager forward: torch.compile has no double backward.
+    Penalties that differentiate twice use the networks uncompiled: torch.compile has no double backward.
 
     Args:
         mode: As in torch.compile: default, reduce-overhead, max-autotune.
