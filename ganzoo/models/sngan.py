@@ -1,4 +1,4 @@
-"""Games that their networks make: spectral normalisation and self-attention."""
+"""Variants that are made by their networks: spectral normalisation and self-attention."""
 
 from ganzoo.engine.optim import Adam
 from ganzoo.losses.objectives import Hinge
