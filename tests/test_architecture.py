@@ -47,9 +47,11 @@ def test_the_rooms_stand_in_the_order_of_the_arrows():
 
 @pytest.mark.parametrize(("room", "files"), ROOMS)
 def test_every_file_of_a_room_is_named_in_its_row(room, files):
-    named = set(re.findall(r"`(\w+\.py)`", files))
+    named = set(re.findall(r"`([a-z]\w*\.py)`", files))
     of_room = {p.name for p in FILES.values() if p.relative_to(PACKAGE).parts[0] in (room, f"{room}.py")}
-    assert named == of_room - {"__init__.py", "__main__.py"}
+    assert named <= of_room
+    if room != "models":  # a variant asks for no line here
+        assert of_room - named <= {"__init__.py", "__main__.py"}
 
 
 def test_the_default_names_of_networks_are_those_of_the_code():

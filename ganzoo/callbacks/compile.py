@@ -11,7 +11,7 @@ SWITCH = "skip_tensor_guards_with_matching_dict_tags"  # of torch._dynamo.config
 class Compile(L.Callback):
     """Compiles the players' networks in place, so that names in checkpoints stay the same.
 
-    Penalties that differentiate twice go through the eager forward: torch.compile has no double backward.
+    Penalties that differentiate twice use the networks uncompiled: torch.compile has no double backward.
 
     A player is frozen in the turns of others, which compiled code must notice: G first runs in D's turn, and would
     never get a gradient if it went on with the code that was compiled there.
