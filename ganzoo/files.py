@@ -1,4 +1,4 @@
-"""Files that are on disk whole or not at all, and where ganzoo keeps its own."""
+"""Writing files whole or not at all, and where ganzoo keeps what it can compute again."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a trained model is good for: images of seeds, latents of images, and the way between them."""
+"""Using trained networks: images of seeds, latents of images, images of latents."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganzoo.priors import Code, check_seed
 from ganzoo.roles import Condition, Encoder, Generator, Given, Space, check_images, told
 
-BLOCK = 16  # rows of every call of a network: a row's result does not depend on its company
+BLOCK = 16  # rows of every call of a network, so that a row's result does not depend on the rows beside it
 
 
 class Inference:
@@ -98,8 +98,8 @@ class Inference:
     def reconstruct(self, x: Tensor, condition: Given = None) -> Tensor:
         """Return G(E(x)), [N, C, H, W] in [-1, 1].
 
-        The condition is for G and for a conditional E; but where a labeller names the classes, it is for G alone: with
-        another class than that of x it is edited, G(E_z(x, E_y(x)), y').
+        The condition is told to G, and to a conditional E. Where a labeller names the classes, it is told to G alone:
+        another class than that of x edits the image, G(E_z(x, E_y(x)), y').
         """
         found = self.classes(x, None if self.labeller else condition)
         return self.decode(self.encode(x, found), found if condition is None else condition)
@@ -193,7 +193,7 @@ def decode(place: Generator | Inference | Space, u: Tensor, condition: Given = N
 def whole_blocks(
     call: Callable[..., Tensor], rows: Tensor, y: Tensor | None, network: Generator | Encoder, shape: Sequence[int]
 ) -> Tensor:
-    """Return what ``call`` makes of rows, in whole blocks: the last is filled up, so that company changes nothing.
+    """Return what ``call`` makes of rows, a whole block at a time: the last is filled up, and the filling thrown away.
 
     Args:
         call: The network, or a part of it.
@@ -231,7 +231,7 @@ def space_of(place: Generator | Inference | Space) -> Space:
 
 @torch.no_grad()
 def here(space: Space, z: Tensor) -> Tensor:
-    """Return the latents of a space that belong to z."""
+    """Return the latents of a space that latents z lead to."""
     check_latents(space.generator.spaces["z"], z)
     return space.of(z.to(next(space.generator.parameters(), z)))
 

@@ -1,4 +1,4 @@
-"""What a game asks of the networks that play it."""
+"""Contracts: what a game asks of its networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -175,7 +175,7 @@ class Discriminator(Configurable, nn.Module):
 
     Networks of this package are a map ``features`` and a linear ``head`` behind it. ``batch`` is set before every
     batch to the number of batches done, for what changes over training. A D that reads more in an image than whether
-    it is real, says so by ``n_classes``, or by ``categorical`` and ``uniform``; ``both`` returns it.
+    it is real says what by ``n_classes``, or by ``categorical`` and ``uniform``; ``both`` returns it.
 
     Args:
         image_shape: (C, H, W) of an image, or (d,) of a point.
@@ -184,8 +184,8 @@ class Discriminator(Configurable, nn.Module):
 
     pack = 1  # images that one logit judges together
     n_classes = 0  # classes that it tells apart
-    categorical: tuple[int, ...] = ()  # codes that it guesses, as in the prior ``Coded``: their numbers of values,
-    uniform = 0  # and how many uniform ones
+    categorical: tuple[int, ...] = ()  # numbers of values of the categorical codes that it guesses, as in ``Coded``
+    uniform = 0  # how many uniform codes it guesses
     features: Callable[[Tensor], Tensor]  # maps x to what ``head`` sees
     head: Callable[[Tensor], Tensor]
 

@@ -1,4 +1,4 @@
-"""Callbacks: they talk to a model only through ``sample``."""
+"""Callbacks: they know a game only by what it samples and publishes."""
 
 from ganzoo.callbacks.animation import Animation
 from ganzoo.callbacks.checkpoints import Checkpoints

@@ -15,7 +15,7 @@ from ganzoo.callbacks.grid import SampleGrid
 class Animation(L.Callback):
     """Writes ``animation.gif`` into the run's folder at the end, from all pictures that ``SampleGrid`` drew.
 
-    How many frames there are is decided by ``SampleGrid(every=...)``; those of a run that was resumed count too.
+    ``SampleGrid(every=...)`` decides how many frames there are. A resumed run has those from before it stopped, too.
 
     Args:
         fps: Frames per second.

@@ -16,8 +16,8 @@ class Checkpoints(Checkpoint):
     """Keeps ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run's folder.
 
     A run that was killed at any batch and resumed from ``last.ckpt`` ends bitwise equal to the uninterrupted run.
-    Where a validation falls on the same batch, ``last.ckpt`` is written after it, so that no verdict is lost. Encoders
-    are written with the statistics that ``test`` will judge them with.
+    Where a validation falls on the same batch, ``last.ckpt`` is written after it, so that no verdict is lost.
+    Encoders get new batch norm statistics before they are written, those that ``test`` judges them with.
 
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.

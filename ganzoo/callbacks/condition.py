@@ -32,8 +32,9 @@ def classes_of(game: Any) -> int:
 def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
     """Return what the samples of seeds are told, a value for each; None: nothing.
 
-    Seed s gets the condition of image s mod N, in a fixed order of N images: so classes are as frequent as in the
-    training set, and a translator gets test images. Without data it gets class s mod K.
+    The N images of the data are put in a fixed random order, and seed s gets the condition of image number s mod N. So
+    classes are as frequent as in the training set. A translator gets test images. Without data seed s gets class s mod
+    K.
 
     Raises:
         ValueError: a translator without data that has images to translate.
@@ -56,7 +57,7 @@ def data_with_conditions(trainer: L.Trainer) -> Any:
 
 
 def in_turn(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
-    """Return class s mod K for each seed s, int64 [len(seeds)]; of a translator what ``conditions_of`` does."""
+    """Return class s mod K for each seed s, int64 [len(seeds)]; for a translator what ``conditions_of`` returns."""
     condition = condition_of(game)
     if isinstance(condition, Classes):
         return torch.tensor(seeds, dtype=torch.long) % condition.K

@@ -1,4 +1,4 @@
-"""What a game has inferred: how near reconstructions are, what codes tell, and pictures of both."""
+"""Judging and drawing what a game reads in images: reconstructions and codes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,11 +46,11 @@ def reconstructed(model: Inference, x: Tensor, y: Tensor) -> Tensor:
 
 
 def refresh_encoders(trainer: L.Trainer, pl_module: Any) -> None:
-    """Give batch norm in the averages of the encoders the statistics of training images, the same on all ranks.
+    """Give the encoders' averages new batch norm statistics: those of training images, the same on all ranks.
 
-    Their own are those of the weights that are averaged, of the last few batches, and of generated images in an
-    encoder that never sees others. Donahue et al., "Adversarial Feature Learning", 2017, do so before each evaluation.
-    An average takes its encoder's statistics again at the next move, so nothing changes in training.
+    The statistics that they have belong to the weights before averaging and to the last few batches, and in an encoder
+    that never sees a real image to generated ones. Donahue et al., "Adversarial Feature Learning", 2017, do the same
+    before each evaluation. At its encoder's next move an average copies the old kind again: training does not change.
     """
     model, data = model_of(pl_module), trainer_data(trainer)
     if model is None or model.encoder is None or data is None:
@@ -76,7 +76,7 @@ def refresh_encoders(trainer: L.Trainer, pl_module: Any) -> None:
 def inferred_values(trainer: L.Trainer, pl_module: Any) -> dict[str, float]:
     """Return how well test images are reconstructed, and what the first code tells of their classes.
 
-    Nothing for a game that has no encoder and no codes, or of points.
+    It is empty for points, and for a game without encoder and codes.
     """
     model, images = model_of(pl_module), held_out(trainer, JUDGED)
     if model is None or images is None or images[0].ndim != 4:

@@ -35,11 +35,11 @@ class Evaluate(L.Callback):
     get at the same number. How often it runs in ``fit`` is the trainer's ``val_check_interval``, in batches.
     The verdicts are the same to the last digit on any number of ranks, and training's randomness is not touched.
 
-    Where the data knows its modes (``Gaussians``, ``StackedMNIST``) these are counted too; their floor is that of the
-    first ``n`` training images. A conditional generator gets labels as frequent as in the training set, a function of
-    the seed alone, and is also judged class by class; whether it obeys is asked where a classifier of the data's
-    classes extracts the features (digits). Of a game with an encoder the reconstructions of test images are judged,
-    with new statistics in its batch norm, and of one with codes what the first tells of their classes.
+    Where the data knows its modes (``Gaussians``, ``StackedMNIST``) these are counted too, with the first ``n``
+    training images as their floor. A conditional generator is told classes as frequent as in the training set, and is
+    also judged class by class; where the extractor is a classifier of these classes (digits), so is how many samples
+    are of the class asked for. A game with an encoder is judged by its reconstructions of test images, with new batch
+    norm statistics, and one with codes by what the first code tells of their classes.
 
     Args:
         n: Number of samples in ``fit`` and ``validate``.

@@ -22,10 +22,10 @@ INVERTED = 32  # images of the picture of reconstructions
 class SampleGrid(L.Callback):
     """Draws the images of fixed seeds every few batches: a PNG in ``grids`` in the run's folder, and to the loggers.
 
-    Of a conditional generator it draws a row per class, of up to 10 classes, with the same 8 seeds in every row; of a
-    translator test images over what it makes of them. A
-    game with an encoder also gets ``reconstructions``, test images over G(E(x)); one with codes or an encoder
-    ``traversals``, a row for each code or latent; batch norm has its statistics of training there.
+    For a conditional generator it draws a row for each class, up to 10, with the same 8 seeds in every row; for a
+    translator, test images above what it makes of them. A game with an encoder also gets ``reconstructions``, test
+    images above G(E(x)); one with codes or an encoder gets ``traversals``, a row for each code or latent. Both are
+    drawn with the batch norm statistics of training.
 
     Args:
         every: Batches between two grids; one more is drawn at the end.

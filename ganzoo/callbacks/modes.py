@@ -1,4 +1,4 @@
-"""What can be judged because the data knows more than images: its modes, and the classifier of its classes."""
+"""Judging by what the data knows of itself: its modes, or who can name its classes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is judged: blocks of samples with what they were told, drawn by seeds and shared out among the ranks."""
+"""The samples that are judged, and what each was told: drawn by seeds, in blocks that the ranks share out."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Watching for what ruins a run unnoticed."""
+"""Watching a run for collapse and for broken weights."""
 
 import math
 import warnings
@@ -19,14 +19,14 @@ class Collapse(UserWarning):
 class Watch(L.Callback):
     """Keeps broken weights out of checkpoints, and warns when the generator collapses.
 
-    The diversity of a set is the mean distance between two of its members; if the generator is conditional, of the
-    same class: one image for each class is a collapse too. Every few batches that of the images of fixed seeds is
-    compared with the data's; 1 means as diverse as the data. (A term that is not finite stops the game itself, at the
-    latest before the next checkpoint: see ``NonFinite``.)
+    Diversity is the mean distance between two images; for a conditional generator between two of one class, as one
+    image for each class is a collapse too. Every few batches the diversity of the samples of fixed seeds is divided by
+    that of the data: 1 means as diverse. (A term that is not finite stops the game itself, before the next checkpoint
+    at the latest: see ``NonFinite``.)
 
     Args:
         every: Batches between two looks.
-        low: A share of the data's diversity below this is called collapse.
+        low: Below this share of the data's diversity the samples are called collapsed.
         warmup: Batches before the first warning: an untrained generator's samples are alike.
         n: Number of samples and of real images.
         seed: The first seed of the samples.

@@ -18,7 +18,7 @@ CHUNK = 1024  # images per file of the npz and shards formats: rank r writes chu
 class SampleWriter(L.Callback):
     """Writes the images of seeds ``seed`` to ``seed + n - 1`` in ``predict``; the same set on any number of ranks.
 
-    Of a conditional generator seed s gets the class s mod num_classes, of a translator a test image.
+    With a conditional generator seed s gets the class s mod num_classes, with a translator a test image.
 
     Args:
         n: Number of images.

@@ -1,4 +1,4 @@
-"""Where a run lives, and the layers of its configuration."""
+"""Where a run lives: its folder, its loggers, its processes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Attributes of digits, measured from the picture: what an edit in latent space should change."""
+"""Attributes of digits, measured in the picture: what an edit of a latent should change."""
 
 import math
 

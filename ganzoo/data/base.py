@@ -145,7 +145,7 @@ class ImageData(Configurable, LightningDataModule):
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
     def order(self, n: int) -> Order:
-        """Return the order of ``n`` training images for this process, at the trainer's epoch."""
+        """Return the order of ``n`` training images for this process, at the start of the trainer's epoch."""
         if self.trainer is None:
             return Order(n, self.batch_size, self.seed)
         order = Order(n, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size)

@@ -21,7 +21,7 @@ class Order:
     incomplete global batch of an epoch is left out.
 
     The order counts its own batches: each pass gives out the rest of the epoch, and the end of an epoch is
-    the start of the next. It does not listen to the trainer's epoch, which after a resume may be ahead.
+    the start of the next. It does not use the trainer's count of epochs, which may be ahead after a resume.
 
     Args:
         n: Number of images.

@@ -87,7 +87,7 @@ class Skipped:
         return len(self.names)
 
     def note(self, names: Iterable[str]) -> None:
-        """Take down files that were passed over."""
+        """Note files that were passed over."""
         for name in names:
             if name not in self.names:
                 self.names.add(name)

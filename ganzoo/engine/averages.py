@@ -13,7 +13,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Average:
-    """The lists that an average needs, looked up once.
+    """An average and the network that it follows, their tensors looked up once.
 
     Args:
         player: After whose moves it follows.
@@ -36,7 +36,7 @@ class Average:
 
 
 def averaged(network: Network) -> Network:
-    """Return a copy of a network that is no player's."""
+    """Return a copy of a network to average into: never trained, always in evaluation mode."""
     return copy.deepcopy(network).requires_grad_(False).eval()
 
 

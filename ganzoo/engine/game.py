@@ -70,7 +70,7 @@ class Game(Configurable, L.LightningModule):
         return [RankMean.apply(value) for value in values]
 
     def rehearse(self, player: str) -> Step:
-        """Return differentiable steps of a player's optimizer from its present state, which they do not change."""
+        """Return a function that takes a player's steps differentiably, from a copy of its optimizer's state."""
         for turn in self._turns:
             if turn.name == player:
                 return turn.player.optimizer.rehearse(turn.optimizer.optimizer)

@@ -1,7 +1,7 @@
 """How a player steps: optimizer, schedule, clipping and accumulation, all of plain values.
 
-An optimizer here is a recipe: calling it with parameters builds torch's optimizer. Plain numbers (no tuple of
-betas) survive a config file and a checkpoint.
+An optimizer here is a description: called with parameters, it builds torch's optimizer. It consists of plain numbers
+(no tuple of betas), so that configurations and checkpoints can hold it.
 """
 
 import math
@@ -17,7 +17,7 @@ Step = Callable[[list[Tensor], list[Tensor]], list[Tensor]]  # weights, gradient
 
 
 class Schedule(Configurable):
-    """A factor of the learning rate as a function of the player's batch."""
+    """A factor of the learning rate that changes with the batch."""
 
     def factor(self, batch: int) -> float:
         """Return the factor at ``batch`` (0, 1, ...)."""

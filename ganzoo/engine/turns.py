@@ -64,7 +64,7 @@ def parameters_of(networks: Sequence[nn.Module]) -> list[nn.Parameter]:
 
 
 def micro_batches(batch: Any, k: int) -> Iterator[Any]:
-    """Cut a batch into k strided parts: part c of W ranks is, row by row, part c of their joint batch."""
+    """Cut a batch into k parts: rows c, c + k, ... are part c, so all ranks' parts c are part c of the joint batch."""
     if k == 1:
         yield batch
         return

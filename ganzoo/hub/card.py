@@ -45,7 +45,7 @@ with ganzoo {config["ganzoo"]}.
 
 
 def sentence(path: str) -> str:
-    """Return the first sentence of a variant's docstring; of ours also where Python has dropped docstrings."""
+    """Return the first sentence of a variant's docstring; of ours also under ``python -OO``, which drops them."""
     known = classes("models").get(path.removeprefix("ganzoo.models."))
     doc = (getattr(Configurable.known.get(path), "__doc__", None) or "").strip()
     return known or doc.partition("\n")[0] or f"A game of a user's own, `{path}`."

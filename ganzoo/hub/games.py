@@ -1,4 +1,4 @@
-"""Games again: untrained from their configurations, trained from their checkpoints."""
+"""Making games: untrained from a configuration, trained from a checkpoint."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def create(name: str, image_shape: Sequence[int] = (1, 32, 32), generator: Gener
     Args:
         name: Such as "dcgan".
         image_shape: Of the images, (C, H, W).
-        generator: Instead of the configuration's; games over a trained generator need one. The images are its own.
+        generator: In place of the configuration's, for images of its own shape; a game over a trained one needs it.
 
     Raises:
         ValueError: there is no such configuration, or it needs a generator.

@@ -37,7 +37,7 @@ def arithmetic(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
 
 
 def around(z: Tensor, n: int = 8, reach: float = 0.25, seed: int = 0) -> Tensor:
-    """Return n latents around z, z + U[-reach, reach], [n, dim]: as the paper of ``arithmetic`` shows a result.
+    """Return n latents around z, z + U[-reach, reach], [n, dim]: so the paper shows a result.
 
     Args:
         z: [dim].

@@ -1,4 +1,4 @@
-"""Editing towards a class of the digit network, and how far an edit gets there."""
+"""Editing towards a class that the digit network names, and measuring how far an edit gets."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ SEEDS = 1000  # samples that a class is looked for in
 
 
 def class_direction(model: Inference, target: int, labels: Labels = None) -> Tensor:
-    """Return the direction, [dim], towards a class of the digit network: of samples that it takes for the class.
+    """Return the direction, [dim], from all other samples to those that the digit network takes for a class.
 
     Args:
         model: Of grey images.

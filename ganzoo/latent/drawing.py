@@ -1,4 +1,4 @@
-"""Latents as pictures and in files, with what the model was told."""
+"""Drawing latents, and writing them with the classes that the model was told."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def attribute_direction(z: Tensor, labels: Tensor, positive: int = 1, negative: 
 
 
 def conditional_direction(direction: Tensor, others: Tensor) -> Tensor:
-    """Return what is left of a direction without those of attributes that shall stay, [dim].
+    """Return a direction, [dim], without its part along the directions of attributes that shall stay.
 
         q - Q Q'q,    others = Q R
 

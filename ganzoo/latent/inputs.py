@@ -74,7 +74,7 @@ def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any
 
 
 def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
-    """Return the latents of pictures, [N, dim], and labels for G: those given, or those that the model finds.
+    """Return the latents of pictures, [N, dim], and labels for G: those given, else those that the model finds.
 
     Raises:
         ValueError: there is no encoder, or labels are missing, superfluous or wrong.

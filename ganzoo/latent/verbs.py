@@ -75,7 +75,7 @@ def interpolate(
         steps: Steps from one to the next.
         loop: Whether to return to the first.
         fps: Frames per second of the GIF.
-        labels: One class for all, or one per latent, which its half of the way takes; only for a conditional model.
+        labels: One class for all, or one per latent, for the frames nearest to it; only for a conditional model.
 
     Raises:
         ValueError: fewer than two latents, no step, labels that are wrong, or a model of no pictures.
@@ -242,7 +242,7 @@ def frames(images: Tensor) -> Iterator[Image.Image]:
 
 
 def strongest(space: Space, method: Method, labels: Labels) -> Directions:
-    """Return the strongest directions, found at the first draws from the prior; of a conditional G of one class."""
+    """Return the strongest directions at the first draws from the prior; of a conditional G those of one class."""
     z = space.prior.seeded(range(DRAWS[method]))
     own = labels[:1] if labels else None
     k = min(N_DIRECTIONS, z.shape[1])

@@ -1,4 +1,4 @@
-"""Judging: features, distances, neighbours, references. What turns images into features is chosen by its name here."""
+"""Judging: features, distances, neighbours, references. The classes exported here turn images into features."""
 
 from ganzoo.metrics.features import Extractor, Features, Raw
 from ganzoo.metrics.inception import InceptionV3

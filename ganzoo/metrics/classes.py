@@ -1,4 +1,4 @@
-"""What is judged of a generator that is told the class: whether it obeys, and each class by itself."""
+"""Judging a generator that is told the class: does it make that class, and how well each."""
 
 import math
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Discrete codes against labels: what one tells of the other, and accuracy when a code has no name."""
+"""Discrete codes against labels: what one tells of the other, and accuracy where no code has a name."""
 
 from typing import NamedTuple
 

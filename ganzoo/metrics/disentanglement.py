@@ -1,4 +1,6 @@
-"""Disentanglement of codes whose true factors are known: MIG, SAP, DCI. Of arrays, without a model.
+"""Disentanglement of representations whose true factors are known: MIG, SAP, DCI. They take arrays, not models.
+
+Here, and in ``ganzoo.metrics.higgins``, codes are the rows of a representation, [N, d], such as posterior means.
 
 Draw the rows at random from all combinations of the factors (the field's size is 10,000): where the factors
 depend on each other in the sample, so do the scores. ``ganzoo.metrics.higgins`` has the two metrics that fix

@@ -39,7 +39,7 @@ class Extractor(Configurable):
     Attributes:
         id: Name that stands behind ``@`` in the name of a metric; another file of weights has another id.
         dim: Number of features d.
-        family: How pixels are prepared, a key of ``FAMILIES``; statistics of two families must never meet.
+        family: How pixels are prepared, a key of ``FAMILIES``; statistics of two families are never compared.
         sha256: Hash of the file of weights; empty where there are none.
         official: Whether the weights are those by which the literature reports FID.
         block: Images per forward pass.

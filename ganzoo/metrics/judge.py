@@ -1,4 +1,4 @@
-"""Every verdict from one pass of features, and the floor that real images get at the same N."""
+"""All values of a verdict from one set of features, and the floor: what as many real images get."""
 
 from typing import NamedTuple
 

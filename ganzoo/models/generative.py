@@ -77,7 +77,7 @@ class Generative(Game):
         return self.trained.reconstruct(x, condition)
 
     def values(self, n: int) -> dict[str, float]:
-        """Return what this game can say of ``n`` samples of its own, by name; a verdict takes it along."""
+        """Return numbers that this game alone can find, of ``n`` of its samples, by name: part of a verdict."""
         return {}
 
     def codes(self, x: Tensor) -> dict[str, Tensor]:
@@ -98,7 +98,7 @@ class Generative(Game):
         return [name.removesuffix("_ema") for name, _ in self.named_children() if name.endswith("_ema")]
 
     def on_train_start(self) -> None:
-        """Check what the networks return, once; list the weights that are averaged, and who is told the time."""
+        """Check once what the networks return; look up what is averaged, and which networks are told the batch."""
         super().on_train_start()
         self.check_shapes()
         players = self.players()
@@ -110,7 +110,7 @@ class Generative(Game):
         self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
 
     def training_step(self, batch: object, batch_idx: int) -> STEP_OUTPUT:
-        """Tell every D the time, and give every player that is due its turn."""
+        """Tell every D how many batches are done, then give every player that is due its turn."""
         for network in self._timed:
             network.batch = self.global_step
         return super().training_step(batch, batch_idx)

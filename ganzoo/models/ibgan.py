@@ -1,4 +1,4 @@
-"""A game whose generator pays for what it knows of z."""
+"""A game whose generator pays for what passes from z to the image."""
 
 from typing import Any
 

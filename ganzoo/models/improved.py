@@ -61,7 +61,7 @@ class ImprovedGAN(GAN, objective=NonSaturating(real_label=0.9)):
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:
-        """Average the weights of who has moved."""
+        """Take the weights of the player that has moved into their mean."""
         super().after_turn(player)
         if self.history_weight:
             average, network = (self.D_history, self.D) if player == "d" else (self.G_history, self.G)

@@ -1,4 +1,4 @@
-"""A game in which an image must tell some of the columns of its z."""
+"""A game in which some columns of z, the codes, can be read back from the image."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Games that their networks make: spectral normalisation and self-attention."""
+"""Variants that are made by their networks: spectral normalisation and self-attention."""
 
 from ganzoo.engine.optim import Adam
 from ganzoo.losses.objectives import Hinge
@@ -33,8 +33,9 @@ class SAGAN(
 
         L_D = E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))],    L_G = -E_z[D(G(z))]     (Eq. 4)
 
-    Attention is the networks' ``attention=4`` (on maps of a quarter of the image's side), spectral normalisation
-    is in G too, ``norm="batch+spectral"``. The two learning rates (TTUR) follow Heusel et al., https://arxiv.org/abs/1706.08500.
+    Attention is the networks' ``attention=4`` (on maps of a quarter of the image's side), spectral normalisation is in
+    G too, ``norm="batch+spectral"``. The two learning rates (TTUR) follow Heusel et al.,
+    https://arxiv.org/abs/1706.08500.
 
     Zhang et al., "Self-Attention Generative Adversarial Networks", 2019. https://arxiv.org/abs/1805.08318
     """

@@ -9,7 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class SelfAttention2d(nn.Module):
-    """Adds to every position of a map what it finds at the others; as nothing, at first.
+    """Adds to every position of a map what it finds at the others; at first nothing.
 
         β_ji = softmax_i(f(x_i)ᵀ g(x_j)),  o_j = v(Σ_i β_ji h(x_i)),  y_j = γ o_j + x_j     (Eqs. 1, 2, 3)
 

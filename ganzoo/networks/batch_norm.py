@@ -14,11 +14,11 @@ Inputs = Tensor | Sequence[Tensor]  # what a network is called with: images, or 
 def refresh_batch_norm(network: nn.Module, batches: Iterable[Inputs]) -> None:
     """Replace the running statistics of batch norm by averages over ``batches``, all of the same weight.
 
-    In training the statistics are an exponential average over the last few batches of a network that still moved,
-    and of what it was shown: a latent regressor's encoder was shown generated images only. Afterwards the running mean
-    of a layer is the mean over ``batches`` of the mean of its input, the running variance the mean over them
-    of its (unbiased) variance, while every batch is normalised by its own statistics. Batches of the training's size
-    therefore give the statistics that the network was trained with.
+    In training the statistics are an exponential average over the last few batches, while the network still moved, and
+    only over what it was shown: a latent regressor's encoder saw generated images alone. Afterwards the running mean of
+    a layer is the mean over ``batches`` of the mean of its input, and the running variance that of its (unbiased)
+    variance; meanwhile every batch is normalised by its own statistics. So batches of the size of training give the
+    statistics that the network was trained with.
 
     It changes the buffers of batch norm layers, and nothing else: weights, momenta and modes are as before, and all
     other layers (dropout, spectral norm) are in evaluation mode meanwhile. A network without batch norm is left

@@ -58,7 +58,7 @@ class Bottleneck(ChannelGenerator):
 
     @property
     def spaces(self) -> dict[str, Space]:
-        """[z, ε], and behind the channel r: what it has learnt to use stands there."""
+        """z, here [z, ε], and behind the channel r, where only what G has learnt to use is left."""
         return {**super().spaces, "r": Space(self, "r", self.generator.prior, of=self.channel, make=self.decode)}
 
     def posterior(self, z: Tensor) -> Gaussian:

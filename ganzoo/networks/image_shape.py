@@ -1,4 +1,4 @@
-"""A network again, for images of another size."""
+"""Making a network again, for images of another size."""
 
 from collections.abc import Sequence
 from typing import TypeVar
