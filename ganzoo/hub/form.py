@@ -6,7 +6,6 @@ NAME.safetensors       of each other published network: encoder, labeller, discr
 README.md, grid.png    card and samples
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from ganzoo.inference import Inference
+from ganzoo.trust import read_json
 
 FORMAT = "ganzoo/2"
 OLDER = ("ganzoo/1",)  # in which the generator's weights were in model.safetensors
@@ -56,10 +56,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: it is not a model written by `ganzoo export`")
-    try:
-        config = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    config = read_json(path)
     if not isinstance(config, dict) or config.get("format") not in (FORMAT, *OLDER):
         raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
     if set(config) != KEYS:
