@@ -64,9 +64,11 @@ def read_json(path: Path) -> Any:
     if path.stat().st_size > JSON:
         raise ValueError(f"{path} is damaged: it has {path.stat().st_size} bytes, more than {JSON}")
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    check_plain(value, str(path))
+    return value
 
 
 def check_plain(value: Any, where: str) -> None:

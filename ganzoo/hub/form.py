@@ -6,6 +6,8 @@ NAME.safetensors       of each other published network: encoder, labeller, discr
 README.md, grid.png    card and samples
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,10 +66,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     networks, hashes = config["networks"], config["sha256"]
     if not isinstance(networks, dict) or not isinstance(hashes, dict):
         raise ValueError(f"{path}: networks and sha256 must be objects")
+    if config["format"] == FORMAT and hashes.get("config.json") != hash_of(config):
+        raise ValueError(f"{path} was altered or damaged: its own SHA-256 is not the one in it. Download it again")
     if "generator" not in networks:
         raise ValueError(f"{path}: networks must hold a generator, got {sorted(networks)[:8]}")
     check_names(networks, str(path))
     return config
+
+
+def hash_of(config: dict[str, Any]) -> str:
+    """Return the hash of what ``config.json`` says, but for this hash itself; its layout does not matter."""
+    files = {name: digest for name, digest in config["sha256"].items() if name != "config.json"}
+    return hashlib.sha256(json.dumps({**config, "sha256": files}, sort_keys=True).encode()).hexdigest()
 
 
 def check_names(networks: Iterable[str], source: str) -> None:

@@ -14,7 +14,7 @@ from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card
-from ganzoo.hub.form import FORMAT, check_names, weights_of
+from ganzoo.hub.form import FORMAT, check_names, hash_of, weights_of
 from ganzoo.hub.reading import load
 from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_png
@@ -70,6 +70,7 @@ def write_networks(
         "training": training,
         "metrics": metrics or {},
     }
+    config["sha256"]["config.json"] = hash_of(config)
     texts = {"README.md": card(config, model), "config.json": json.dumps(config, indent=2) + "\n"}
     translates = isinstance(model.generator.condition, Images)
     shown = None if translates else picture(model.sample(SHOWN, condition=any_classes(model.generator, SHOWN)))

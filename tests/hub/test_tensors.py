@@ -17,6 +17,7 @@ from ganzoo.checkpoints import write_checkpoint
 from ganzoo.cli import front
 from ganzoo.data import Digits, Gaussians, ImageFolder
 from ganzoo.hub import publish, tensors
+from ganzoo.hub.form import hash_of
 from ganzoo.hub.tensors import STEPS, no_larger_than, rebuilt, unbuilt
 from ganzoo.models import NSGAN
 from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator, R3GANGenerator, VirtualBatchGenerator
@@ -45,6 +46,7 @@ def described(folder, change):
     path = folder / "config.json"
     config = json.loads(path.read_text())
     change(config)
+    config["sha256"]["config.json"] = hash_of(config)
     path.write_text(json.dumps(config))
     return folder
 
@@ -122,7 +124,7 @@ def test_the_sizes_of_a_checkpoint_are_bounded_too(checkpoint, tmp_path):
 def test_a_sparse_file_is_refused_unread(published, monkeypatch):
     with open(published / NAME, "r+b") as file:
         file.truncate(6 * 2**30)
-    monkeypatch.setattr(hashlib, "sha256", lambda data: pytest.fail("it was read"))
+    monkeypatch.setattr(type(published), "read_bytes", lambda path: pytest.fail("it was read"))
     with pytest.raises(
         ValueError, match=r"generator.safetensors has 6442450944 bytes, the network that .* describes \d"
     ):
@@ -355,3 +357,9 @@ def test_a_checkpoint_and_a_folder_fail_alike(error, checkpoint, published, tmp_
     for path in (published, tmp_path / "x.ckpt"):
         with pytest.raises(error):
             ganzoo.load(path)
+
+
+def test_json_deeper_than_any_configuration_is_refused(published):
+    described(published, lambda config: config["metrics"].update(x=json.loads("[" * 60 + "]" * 60)))
+    with pytest.raises(ValueError, match=r"config.json describes no game: more than 40 levels"):
+        ganzoo.load(published)
