@@ -11,7 +11,7 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,14 +25,6 @@ MARK, SEAL = b"ganzoo ", 71  # the comment of an archive: a mark and 64 hexadeci
 TAIL = struct.Struct("<4sQHHIIQQQQ4sIQI4sHHHHIIH")  # the three records at the end of an archive that torch has written
 RECORDS, PICKLE = 100_000, 4 * 2**20  # the most that the checkpoint of a game has: records, bytes of plain values
 GROWS = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n|ctorch\n\w*Tensor\n")  # can be called with a size
-PLAIN: dict[str, Any] = {
-    "model": dict,
-    "data": (dict, type(None)),
-    "seed": int,
-    "images_seen": int,
-    "batches": int,
-    "format": int,
-}
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
@@ -184,13 +176,22 @@ def check_content(checkpoint: Any, where: str) -> dict[str, Any]:
     if not isinstance(ours, dict) or not isinstance(weights, dict):
         raise ValueError(f"{where} was not written by a ganzoo game")
     check_plain(ours, where)
-    networks = ours.get("networks", {})  # version 0.1 wrote none
-    named = isinstance(networks, dict) and all(isinstance(value, dict) for value in networks.values())
-    wrong = [key for key, kind in PLAIN.items() if not isinstance(ours.get(key), kind)] + ["networks"] * (not named)
+    wrong = [key for key, right in PARTS.items() if not right(ours.get(key))]
     if wrong:
         raise ValueError(f"{where} was not written by a ganzoo game: {wrong[0]} is {str(ours.get(wrong[0]))[:80]!r}")
     check_tensors(weights, where)
     return dict(checkpoint)
+
+
+def _is_made(value: Any) -> bool:
+    """Whether a value says how an object was made, or why nobody knows."""
+    return isinstance(value, dict) and (
+        isinstance(value.get("class_path"), str) or isinstance(value.get("reason"), str)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int
 
 
 def check_tensors(tensors: dict[Any, Any], where: str) -> None:
@@ -206,3 +207,14 @@ def check_tensors(tensors: dict[Any, Any], where: str) -> None:
             raise ValueError(f"{where}: {name} repeats the numbers in the file, which no weight does")
         if tensor.is_floating_point() and not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
             raise ValueError(f"{where}: {name} holds NaN or infinite numbers")
+
+
+PARTS: dict[str, Callable[[Any], bool]] = {  # of what a game says in its checkpoint
+    "format": _is_number,
+    "model": _is_made,
+    "networks": lambda value: value is None or (isinstance(value, dict) and all(map(_is_made, value.values()))),
+    "data": lambda value: value is None or _is_made(value),
+    "seed": _is_number,
+    "images_seen": _is_number,
+    "batches": _is_number,
+}

@@ -101,7 +101,8 @@ def classes() -> Iterator[Any]:
     yield from ([{"class_path": "helper.Net"}], ["helper.Net"], "helper", "${helper.Net}", {"helper.Net": {}})
 
 
-PLACES = (  # in the configuration of a checkpoint
+NETWORKS = ("networks.generator", "networks.discriminator", "networks.generator.init_args.prior")  # of a checkpoint
+GAME = (  # of a checkpoint, made again by the verbs with a trainer
     "model",
     "model.init_args.generator",
     "model.init_args.discriminator",
@@ -109,9 +110,11 @@ PLACES = (  # in the configuration of a checkpoint
     "model.init_args.d_optimizer",
     "model.init_args.g_optimizer.init_args.schedule",
     "model.init_args.objective",
+    "model.init_args.n_critic",
+    "data",
+    "data.init_args.size",
 )
-TRAINED_PLACES = ("data", "data.init_args.size", "model.init_args.n_critic")  # seen by the verbs with a trainer
-RUN_PLACES = (  # in config.yaml
+RUN = (  # in config.yaml
     *("trainer.callbacks", "trainer.logger", "trainer.strategy", "trainer.accelerator", "trainer.plugins"),
     *("trainer.profiler", "evaluate.extractor", "trainer", "evaluate", "config", "optimizer", "lr_scheduler"),
 )

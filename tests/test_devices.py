@@ -13,6 +13,7 @@ from torch import nn
 
 import ganzoo
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks.compile import SWITCH
 from ganzoo.data import ImageFolder
 from ganzoo.engine import SGD, Adam
 from ganzoo.inference import sample_seeds
@@ -164,6 +165,7 @@ def test_mixed_precision_moves_as_single_precision_does(name, precision, how, de
 
 
 @devices
+@pytest.mark.skipif(not hasattr(torch._dynamo.config, SWITCH), reason="refused: this torch cannot compile a game")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore:TensorFloat32 tensor cores")
 @pytest.mark.parametrize("name", ["NSGAN", "WGANGP"])
 def test_compiled_networks_play_the_same_game(name, device, tmp_path, monkeypatch):
@@ -178,3 +180,9 @@ def test_compiled_networks_play_the_same_game(name, device, tmp_path, monkeypatc
         ends.append(weights(model))
         assert (model.D._compiled_call_impl is not None) == bool(callbacks)
     torch.testing.assert_close(ends[1], ends[0], atol=1e-4, rtol=1e-3)
+
+
+def test_a_torch_that_does_not_notice_who_is_frozen_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.callbacks.compile.SWITCH", "no_such_switch")
+    with pytest.raises(ValueError, match=r"torch .* cannot compile a game.* leave --compile out, or install torch"):
+        trainer(1, tmp_path, callbacks=[Compile()]).fit(make("NSGAN"), datamodule=digits())

@@ -178,7 +178,7 @@ from ganzoo.priors import Uniform
 from ganzoo.roles import Discriminator, Generator
 
 
-class Painter(Generator):
+class OwnPainter(Generator):
     def __init__(self, image_shape=(1, 8, 8), width=8):
         super().__init__(image_shape, Uniform(dim=3))
         size = torch.Size(image_shape).numel()
@@ -188,7 +188,7 @@ class Painter(Generator):
         return self.net(z).unflatten(1, self.image_shape)
 
 
-class Critic(Discriminator):
+class OwnCritic(Discriminator):
     def __init__(self, image_shape=(1, 8, 8)):
         super().__init__(image_shape)
         self.net = nn.Sequential(nn.Flatten(), nn.Linear(torch.Size(image_shape).numel(), 1))
@@ -198,28 +198,28 @@ class Critic(Discriminator):
 
 
 class Duel(Generative):
-    names = {"generator": "Painter", "critic": "Critic"}
+    names = {"generator": "OwnPainter", "critic": "OwnCritic"}
 
     def __init__(self, generator: Generator, discriminator: Discriminator, lr: float = 1e-3):
         super().__init__()
-        self.hold(Painter=generator)
-        self.Critic, self.lr = discriminator, lr
+        self.hold(OwnPainter=generator)
+        self.OwnCritic, self.lr = discriminator, lr
 
     def players(self):
         return {
-            "c": Player(self.c_loss, [self.Critic], Adam(lr=self.lr)),
-            "p": Player(self.p_loss, [self.Painter], Adam(lr=self.lr)),
+            "c": Player(self.c_loss, [self.OwnCritic], Adam(lr=self.lr)),
+            "p": Player(self.p_loss, [self.OwnPainter], Adam(lr=self.lr)),
         }
 
     def c_loss(self, batch):
         x, _ = batch
-        return {"adv": (self.Critic(self.Painter(self.prior(len(x)))) - self.Critic(x)).mean().tanh()}
+        return {"adv": (self.OwnCritic(self.OwnPainter(self.prior(len(x)))) - self.OwnCritic(x)).mean().tanh()}
 
     def p_loss(self, batch):
-        return {"adv": -self.Critic(self.Painter(self.prior(len(batch[0])))).mean().tanh()}
+        return {"adv": -self.OwnCritic(self.OwnPainter(self.prior(len(batch[0])))).mean().tanh()}
 """
 FIT = [
-    *("--model", "Duel", "--model.generator", "Painter", "--model.discriminator", "Critic"),
+    *("--model", "Duel", "--model.generator", "OwnPainter", "--model.discriminator", "OwnCritic"),
     *("--data", "Digits", "--data.batch_size", "16", "--run", "run", "--trainer.accelerator", "cpu"),
     *("--trainer.max_steps", "6", "--trainer.val_check_interval", "6", "--evaluate.n", "20", "--evaluate.n_test", "20"),
     *("--grid.every", "3", "--watch.every", "2"),
@@ -264,5 +264,5 @@ def test_a_game_of_the_users_own_goes_through_every_verb(tmp_path, monkeypatch):
     few, many = (next(iter(arrays(tmp_path / name).values()))["images"] for name in ("a", "b"))
     assert np.array_equal(few, many[3:10])
     assert np.array_equal(many, next(iter(one.values()))["images"][:21])
-    with pytest.raises(ValueError, match=r"unknown class 'duel\.Painter'.*--import duel"):
+    with pytest.raises(ValueError, match=r"unknown class 'duel\.OwnPainter'.*--import duel"):
         ganzoo.load(tmp_path / "published")

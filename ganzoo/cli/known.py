@@ -1,17 +1,19 @@
 """What the files of a run may name: ganzoo's classes, some of Lightning's, and those that ``--import`` brought."""
 
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import yaml
 from lightning.pytorch import Trainer, callbacks, loggers, profilers, strategies
+from torch import nn
 
 import ganzoo.callbacks as ours
 import ganzoo.losses
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.cli import own
-from ganzoo.config import Configurable
+from ganzoo.config import Configurable, public
 from ganzoo.data import ImageData
 from ganzoo.engine import Game, GameStrategy
 from ganzoo.trust import check_plain, checked, checked_arguments
@@ -51,7 +53,7 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
 
     Args:
         path: The file.
-        model: What the run's checkpoint knows of the game: it, too, knows the generator that the game was given.
+        model: What the run's checkpoint knows of the game: the networks are taken from there.
 
     Raises:
         ValueError: names what is wrong.
@@ -60,9 +62,10 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
     for key, value in config.items():
         if value is None or key == "generator":  # where the run was is not repeated; a checkpoint holds G's weights
             continue
-        if key in OBJECTS:
-            value = with_given(value, model) if key == "model" else value
-            layer[key] = checked(value, OBJECTS[key], str(path), classes)
+        if key == "model":
+            layer[key] = with_networks(checked(with_given(value, model), Game, str(path), classes), model)
+        elif key == "data":
+            layer[key] = checked(value, ImageData, str(path), classes)
         elif key in ARGUMENTS:
             layer[key] = checked_arguments(ARGUMENTS[key], value, str(path), classes)
         elif key in VALUES:
@@ -76,14 +79,29 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
 
 
 def with_given(config: Any, model: Any) -> Any:
-    """Return the configuration of a game with the generator itself in place of the file that it came from."""
+    """Return the configuration of a game with its generator in place of the file that the generator came from."""
     match config, model:
         case (
-            {"init_args": {"generator": {"class_path": "ganzoo.hub.Trained"}} as arguments},
+            {"init_args": {"generator": {"class_path": "ganzoo.hub.Trained"}, **others}},
             {"init_args": {"generator": dict() as generator}},
         ):
-            return {**config, "init_args": {**arguments, "generator": generator}}
+            return {**config, "init_args": {"generator": generator, **others}}
     return config
+
+
+def with_networks(config: Any, model: Any) -> Any:
+    """Return the configuration of a game with the networks of its checkpoint, which are those that its weights fit."""
+    match config, model:
+        case {"init_args": dict() as arguments}, {"init_args": dict() as written}:
+            networks = {name: made for name, made in written.items() if issubclass(class_of(made), nn.Module)}
+            return {**config, "init_args": {**arguments, **networks}}
+    return config
+
+
+def class_of(config: Any) -> type:
+    """Return the class that a configuration names, or that of ``None``."""
+    path = config.get("class_path") if isinstance(config, dict) else None
+    return Configurable.known.get(public(path), NoneType) if isinstance(path, str) else NoneType
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli.known import OBJECTS, run_layer
+from ganzoo.hub.games import fitting
 from ganzoo.trust import checked
 
 RUNS = Path("runs")
@@ -101,7 +102,10 @@ def checkpoint_layer(path: Path, verb: str) -> str:
     Raises:
         ValueError: the file is damaged, was made from networks that have no configuration, or would import something.
     """
-    ours = read_checkpoint(path)["ganzoo"]
+    checkpoint = read_checkpoint(path)
+    ours = checkpoint["ganzoo"]
+    if "reason" not in ours["model"]:
+        fitting(checkpoint, str(path))  # so that it cannot take more memory than the file
     run = path.parent.parent / "config.yaml"
     if verb == "fit" and run.is_file():
         return json.dumps(run_layer(run, ours["model"]))

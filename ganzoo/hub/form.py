@@ -8,6 +8,7 @@ README.md, grid.png    card and samples
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,16 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: networks and sha256 must be objects")
     if "generator" not in networks:
         raise ValueError(f"{path}: networks must hold a generator, got {sorted(networks)[:8]}")
+    check_names(networks, str(path))
+    return config
+
+
+def check_names(networks: Iterable[str], source: str) -> None:
+    """Check that the names of networks can be those of files.
+
+    Raises:
+        ValueError: names the one that cannot.
+    """
     for name in networks:
         if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
-            raise ValueError(f"{path}: a network's name must be of lower-case letters, digits and _, got {name!r}")
-    return config
+            raise ValueError(f"{source}: a network's name must be of lower-case letters, digits and _, got {name!r}")

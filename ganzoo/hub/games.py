@@ -10,8 +10,9 @@ import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.config import build
+from ganzoo.config import Config, build
 from ganzoo.engine.game import Game
+from ganzoo.hub.tensors import compare, unbuilt, undisturbed
 from ganzoo.models.generative import Generative
 from ganzoo.roles import Generator
 from ganzoo.trust import checked
@@ -70,12 +71,23 @@ def game_of(path: Path) -> tuple[Game, dict[str, Any]]:
     ours = checkpoint["ganzoo"]
     if "reason" in ours["model"]:
         raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    game = build(checked(ours["model"], Game, str(path)))
-    if not isinstance(game, Game):
-        raise ValueError(f"{path} holds a {type(game).__name__}, which is no game")
-    game.on_load_checkpoint(checkpoint)
-    try:
+    config = fitting(checkpoint, str(path))
+    with undisturbed("cpu"):
+        game: Game = build(config)
+        game.on_load_checkpoint(checkpoint)
         game.load_state_dict(checkpoint["state_dict"], strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
     return game.eval(), ours
+
+
+def fitting(checkpoint: dict[str, Any], where: str) -> Config:
+    """Return the configuration of a checkpoint's game, if its weights are those of that game.
+
+    Raises:
+        ValueError: they are not, or the configuration names what no file may name.
+    """
+    config = checked(checkpoint["ganzoo"]["model"], Game, where)
+    game: Any = unbuilt(config, where)
+    taken = {**checkpoint, "state_dict": dict(checkpoint["state_dict"])}
+    game.on_load_checkpoint(taken)  # which may know an older form
+    compare(game.state_dict(), taken["state_dict"], f"{where} does not fit its own configuration")
+    return config

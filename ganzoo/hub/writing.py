@@ -14,7 +14,7 @@ from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card
-from ganzoo.hub.form import FORMAT, weights_of
+from ganzoo.hub.form import FORMAT, check_names, weights_of
 from ganzoo.hub.reading import load
 from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_png
@@ -57,6 +57,7 @@ def write_networks(
         grid: The picture of a translator, whose images are not those of seeds.
     """
     folder, model = Path(folder), Inference(networks)
+    check_names(networks, "published networks")
     model.generator.eval()
     files = {weights_of(name): tensors_of(network) for name, network in networks.items()}
     config: dict[str, Any] = {

@@ -15,7 +15,7 @@ import ganzoo.cli.train
 from ganzoo.cli import main
 from ganzoo.cli.known import LETTERS, read_yaml, run_layer
 from tests.cli.test_cli import TINY, call
-from tests.hostile import PLACES, RUN_PLACES, TRAINED_PLACES, beside, classes, watched, with_value
+from tests.hostile import GAME, NETWORKS, RUN, beside, classes, watched, with_value
 
 CKPT = "run/checkpoints/last.ckpt"
 TRAINED = ("test", "validate", "predict", "fit")
@@ -83,7 +83,8 @@ def hostile(places, verbs, n, seed=0):
 
 @pytest.mark.parametrize("verb", ["test", "generate", "export", "fit"])
 def test_the_code_beside_a_checkpoint_stays_where_it_is(verb, place):
-    altered(place, "model", {"class_path": "helper.Net", "init_args": {}})
+    where = "model" if verb in TRAINED else "networks.generator"
+    altered(place, where, {"class_path": "helper.Net", "init_args": {}})
     (place / "run" / "config.yaml").unlink()
     text = refuse(place, *words(verb))
     remedy = "if it is yours, add --import helper (in Python: import helper)"
@@ -93,13 +94,14 @@ def test_the_code_beside_a_checkpoint_stays_where_it_is(verb, place):
 def test_without_the_check_it_would_run(place, monkeypatch):
     altered(place, "model", {"class_path": "helper.Net", "init_args": {}})
     monkeypatch.setattr(ganzoo.cli.layers, "checked", lambda config, *args: config)
+    monkeypatch.setattr(ganzoo.cli.layers, "fitting", lambda *args: None)
     assert watched(lambda: main(words("test")), place).status != 0
     assert (place / "RAN").read_text() == "ran"
     (place / "RAN").unlink()
 
 
 def test_with_import_it_runs_because_the_user_says_so(place):
-    altered(place, "model.init_args.generator.class_path", "helper.Net")
+    altered(place, "networks.generator.class_path", "helper.Net")
     refuse(place, *words("generate"))
     ended = watched(lambda: main(words("generate", "--import", "helper")), place)
     assert ended.status == 0, ended.text
@@ -109,8 +111,8 @@ def test_with_import_it_runs_because_the_user_says_so(place):
 @pytest.mark.parametrize(
     ("verb", "where", "value"),
     [
-        *hostile(PLACES, ["test", "generate", "encode", "export", "predict", "traverse"], 12),
-        *hostile(TRAINED_PLACES, ["test", "validate"], 4),
+        *hostile(NETWORKS, [*MODEL, "export"], 10),
+        *hostile(GAME, ["test", "predict", "validate"], 10),
     ],
 )
 def test_a_checkpoint_that_names_what_it_should_not_is_refused(verb, where, value, place):
@@ -118,7 +120,7 @@ def test_a_checkpoint_that_names_what_it_should_not_is_refused(verb, where, valu
     refuse(place, *words(verb))
 
 
-@pytest.mark.parametrize(("verb", "where", "value"), hostile([*PLACES, *RUN_PLACES], ["fit"], 8))
+@pytest.mark.parametrize(("verb", "where", "value"), hostile([*GAME, *RUN], ["fit"], 8))
 def test_a_run_that_names_what_it_should_not_is_refused(verb, where, value, place):
     path = place / "run" / "config.yaml"
     path.write_text(yaml.safe_dump(with_value(yaml.safe_load(path.read_text()), where, value)))

@@ -6,9 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-
-
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TELLS = {  # a word of each notebook's output
     "01_first_gan": "floor",
     "02_theory": "JSD",
@@ -35,3 +33,7 @@ def test_notebook_has_no_output(path):
     for cell in nbformat.read(path, as_version=4).cells:
         assert not cell.get("outputs")
         assert not cell.get("execution_count")
+
+
+def test_no_notebook_is_forgotten():
+    assert {path.stem for path in NOTEBOOKS} == set(TELLS)
