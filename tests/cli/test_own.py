@@ -159,7 +159,7 @@ def test_a_game_of_ones_own_is_tested_exported_sampled_and_resumed(run):
     [
         ("test --ckpt_path a/checkpoints/best.ckpt", "a/checkpoints/best.ckpt"),
         ("predict --ckpt_path a/checkpoints/best.ckpt", "a/checkpoints/best.ckpt"),
-        ("fit --run a --ckpt_path last", "a/config.yaml"),
+        ("fit --run a --ckpt_path last", "a/checkpoints/last.ckpt"),
         ("generate a/checkpoints/best.ckpt", "a/checkpoints/best.ckpt"),
         ("export a/checkpoints/best.ckpt --out o", "a/checkpoints/best.ckpt"),
     ],
