@@ -1,4 +1,4 @@
-# Each command makes its own .venv on first use, with the versions in constraints.txt (those that were run).
+# Each command makes its own .venv on first use, with the versions in constraints.txt: those that the tests were run with.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready

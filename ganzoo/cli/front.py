@@ -37,7 +37,7 @@ A model is a folder written by export, or a checkpoint. A latent is a seed, a ro
 all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
 Games and networks of your own: --import my_gan (a module, or my_gan.py in this folder) with every verb. A file never
 decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.
-Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; all of it: GANZOO_TRACEBACK=1."""
+Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; GANZOO_TRACEBACK=1 shows all."""
 
 TRAINED = ("fit", "validate", "test", "predict")
 UNTRAINED = (
