@@ -179,8 +179,23 @@ def check_content(checkpoint: Any, where: str) -> dict[str, Any]:
     wrong = [key for key, right in PARTS.items() if not right(ours.get(key))]
     if wrong:
         raise ValueError(f"{where} was not written by a ganzoo game: {wrong[0]} is {str(ours.get(wrong[0]))[:80]!r}")
+    if not are_counts(checkpoint.get("loops", {})):
+        raise ValueError(f"{where} was not written by a ganzoo game: its loops have counted wrongly")
     check_tensors(weights, where)
     return dict(checkpoint)
+
+
+def are_counts(loops: Any, levels: int = 10) -> bool:
+    """Whether what Lightning's loops have counted are whole numbers."""
+
+    def right(key: Any, value: Any) -> bool:
+        if key in ("total", "current"):
+            return isinstance(value, dict) and all(isinstance(count, int) and count >= 0 for count in value.values())
+        if key == "_batches_that_stepped":
+            return isinstance(value, int)
+        return not isinstance(value, dict) or are_counts(value, levels - 1)
+
+    return isinstance(loops, dict) and levels > 0 and all(right(key, value) for key, value in loops.items())
 
 
 def _is_made(value: Any) -> bool:

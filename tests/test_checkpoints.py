@@ -1,5 +1,6 @@
 """A checkpoint is what was written, to the last bit, or it is refused; old ones are checked where they can be."""
 
+import json
 import os
 import pickle
 import random
@@ -176,6 +177,10 @@ def spread(content):
         (lambda c: c["ganzoo"].update(model="x"), "was not written by a ganzoo game: model is 'x'"),
         (lambda c: c["ganzoo"].update(data=[]), r"was not written by a ganzoo game: data is '\[\]'"),
         (lambda c: c["ganzoo"].update(seed="1"), "was not written by a ganzoo game: seed is '1'"),
+        (lambda c: c.update(loops=3), "was not written by a ganzoo game: its loops have counted wrongly"),
+        (lambda c: c["loops"]["fit_loop"]["epoch_progress"]["total"].update(ready="1"), "was not .* counted wrongly"),
+        (lambda c: c["loops"]["fit_loop"]["epoch_progress"].update(total=[]), "was not .* counted wrongly"),
+        (lambda c: c["loops"].update(x=json.loads('{"a":' * 30 + "1" + "}" * 30)), "was not .* counted wrongly"),
         (lambda c: c["ganzoo"].update(extra=torch.zeros(1)), "describes no game: a Tensor is no plain value"),
         (lambda c: c["ganzoo"].update(extra=list(range(30_000))), "describes no game: more than"),
     ],

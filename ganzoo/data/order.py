@@ -90,5 +90,8 @@ class Order:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to where a saved order stood; the end of an epoch is the start of the next."""
+        places = [state.get(key) for key in ("epoch", "batches")] if isinstance(state, dict) else [None]
+        if not all(isinstance(place, int) and place >= 0 for place in places):
+            raise ValueError(f"a place in the data is an epoch and a number of batches, got {str(state)[:80]}")
         self.epoch, self.position = state["epoch"], state["batches"]
         self.roll()

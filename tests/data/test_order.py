@@ -108,3 +108,11 @@ def test_what_cannot_be_is_refused(arguments, message):
 
 def test_exactly_one_global_batch_is_enough():
     assert len(Order(8, 4, world_size=2)) == 1
+
+
+@pytest.mark.parametrize(
+    "state", [3, None, {}, {"epoch": 1}, {"epoch": 1, "batches": "2"}, {"epoch": -1, "batches": 2}]
+)
+def test_a_place_that_is_none_is_refused(state):
+    with pytest.raises(ValueError, match="a place in the data is an epoch and a number of batches, got"):
+        Order(10, 2).load_state_dict(state)
