@@ -195,6 +195,9 @@ def whole_blocks(
 ) -> Tensor:
     """Return what ``call`` makes of rows, a whole block at a time: the last is filled up, and the filling thrown away.
 
+    So a row has the same result alone and in company, to the last bit, with one exception: where a layer has at most 10
+    outputs, and a number of inputs that 4 does not divide, some CPUs round a row by where it stands in memory.
+
     Args:
         call: The network, or a part of it.
         rows: [N, ...].

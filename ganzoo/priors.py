@@ -10,6 +10,8 @@ from torch import Tensor
 
 from ganzoo.config import Configurable
 
+CODES = 1000  # the most that a prior has
+
 
 class Code(NamedTuple):
     """Some columns of z that are meant to have a meaning of their own.
@@ -124,6 +126,8 @@ class Coded(Prior):
             raise ValueError(f"noise must have no codes of its own, got {type(noise).__name__}: give Uniform or Normal")
         if any(K < 2 for K in categorical):
             raise ValueError(f"a categorical code needs at least 2 values, got categorical={tuple(categorical)}")
+        if len(categorical) + uniform > CODES:
+            raise ValueError(f"at most {CODES} codes, got {len(categorical)} categorical and {uniform} uniform ones")
         if uniform < 0 or not (uniform or categorical):
             raise ValueError(
                 f"Coded needs a code: give sizes such as categorical=(10,), or uniform=2;"

@@ -6,6 +6,7 @@ asks for; and an argument that asks for a class may not be a text.
 """
 
 import inspect
+import json
 import os
 import re
 import typing
@@ -19,6 +20,7 @@ from typing import Any, Literal
 from ganzoo.config import Config, Configurable, known_class, public
 
 DEPTH, VALUES, LETTERS, NUMBER = 40, 20_000, 20_000, 2**53  # the most that a configuration has
+JSON = 2**20  # bytes of a configuration or verdict
 SCALARS = (str, bool, int, float, NoneType)
 PLAIN = (*SCALARS, timedelta, Path, Enum)  # what a text is at most turned into
 KEYS = {"class_path", "init_args", "dict_kwargs"}
@@ -51,6 +53,22 @@ def checked_arguments(cls: type, arguments: Any, where: str, known: Known | None
     """
     check_plain(arguments, where)
     return _checked_arguments(cls, arguments, where, Configurable.known if known is None else known)
+
+
+def read_json(path: Path) -> Any:
+    """Return the plain values of a file of JSON.
+
+    Raises:
+        ValueError: it is damaged, too long or too deep.
+    """
+    if path.stat().st_size > JSON:
+        raise ValueError(f"{path} is damaged: it has {path.stat().st_size} bytes, more than {JSON}")
+    try:
+        value = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    check_plain(value, str(path))
+    return value
 
 
 def check_plain(value: Any, where: str) -> None:

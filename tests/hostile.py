@@ -2,7 +2,10 @@
 
 import contextlib
 import copy
+import hashlib
+import json
 import os
+import random
 import resource
 import signal
 import sys
@@ -11,6 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+from safetensors.torch import load_file, save_file
+
+from ganzoo.checkpoints import write_checkpoint
+from ganzoo.hub.form import hash_of
 from tests.processes import start
 
 SECONDS, BYTES = 10, 2 * 2**30  # the most that a bad file may cost
@@ -131,6 +139,162 @@ def with_value(config: Any, place: str, value: Any) -> Any:
         inner = inner[key]
     inner[last] = value
     return changed
+
+
+# -- alterations of a published folder and of a checkpoint
+
+
+class Altered(NamedTuple):
+    """An alteration of a file.
+
+    Args:
+        name: What was done.
+        apply: Does it, given the file or folder.
+        forged: Whether all hashes are right again, as only a person can make them.
+    """
+
+    name: str
+    apply: Callable[[Path], Any]
+    forged: bool
+
+
+JUNK: tuple[Any, ...] = (
+    *(None, True, -1, 0, 10**5, 10**7, 10**9, 2**53, 10**30, 1e308, float("nan"), float("inf"), "", "x", "helper.Net"),
+    *("../../etc/passwd", "\x00", "x" * 30_000, [], {}, [0] * 30_000, [[[[]]]], {"class_path": "helper.Net"}, {"a": 1}),
+    *(["helper.Net"], [10**9] * 3, {"init_args": {}}, "1e9", "{class_path: helper.Net}"),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to everything within nested dicts and lists."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> None:
+    """Put something else at a place; ``del`` takes it away."""
+    *way, last = path
+    for key in way:
+        value = value[key]
+    if new is del_:
+        del value[last]
+    else:
+        value[last] = copy.deepcopy(new)
+
+
+del_ = object()
+
+
+def damaged(file: Path, generator: random.Random) -> tuple[str, Callable[[Path], Any]]:
+    """Return a way to damage the bytes of a file of some folder."""
+    size = file.stat().st_size
+    at, length = generator.randrange(size), generator.randrange(1, 100)
+    bit, noise = 1 << generator.randrange(8), generator.randbytes(length)
+
+    def written(change: Callable[[bytearray], Any]) -> Callable[[Path], Any]:
+        def apply(path: Path) -> None:
+            data = bytearray(path.read_bytes())
+            before = bytes(data)
+            change(data)
+            path.write_bytes(data if bytes(data) != before else data[:-1])
+
+        return apply
+
+    ways = {
+        f"bit {bit} of byte {at}": written(lambda data: data.__setitem__(at, data[at] ^ bit)),
+        f"cut at {at}": written(lambda data: data.__delitem__(slice(at, None))),
+        f"without {length} bytes at {at}": written(lambda data: data.__delitem__(slice(at, at + length))),
+        f"{length} more bytes at {at}": written(lambda data: data.__setitem__(slice(at, at), noise)),
+        f"noise at {at}": written(lambda data: data.__setitem__(slice(at, at + length), noise[: len(data[at:])])),
+        f"zeros from {at}": written(lambda data: data.__setitem__(slice(at, None), bytes(len(data) - at))),
+    }
+    weights = [10, 1, 1, 1, 1, 1]
+    return generator.choices(list(ways.items()), weights)[0]
+
+
+def described(folder: Path, change: Callable[[Any], Any]) -> None:
+    """Change config.json, with its hash."""
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    config["sha256"]["config.json"] = hash_of(config)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def tensors_changed(generator: random.Random) -> Callable[[dict[str, Any]], Any]:
+    """Return a change of named tensors."""
+    kind = generator.randrange(8)
+    value = generator.choice([float("nan"), float("inf"), -float("inf")])
+
+    def change(tensors: dict[str, Any]) -> None:
+        floats = sorted(name for name, tensor in tensors.items() if tensor.is_floating_point())
+        name = floats[generator.randrange(len(floats))]
+        tensor = tensors[name].clone()
+        if kind < 2:
+            tensor.view(-1)[generator.randrange(tensor.numel())] = value
+        tensors[name] = [
+            *(tensor, tensor, tensor[:-1].clone(), tensor.double(), tensor.half(), tensor[None].clone()),
+            *(torch.zeros(0), tensor.to(torch.int64)),
+        ][kind]
+
+    return change
+
+
+def altered_folders(folder: Path, n: int, seed: int) -> Iterator[Altered]:
+    """Yield ``n`` alterations of a published folder."""
+    generator = random.Random(seed)
+    config = json.loads((folder / "config.json").read_text())
+    ways = list(places({key: config[key] for key in ("networks", "format", "sha256")}))
+    loaded = ["config.json", *(f"{name}.safetensors" for name in config["networks"])]
+    for k in range(n):
+        if k % 2 == 0:
+            file = generator.choice(loaded)
+            name, apply = damaged(folder / file, generator)
+            yield Altered(f"{file}: {name}", lambda at, file=file, apply=apply: apply(at / file), False)
+        elif k % 4 == 1:
+            path, new = generator.choice(ways), generator.choice((*JUNK, del_))
+            yield Altered(
+                f"{path}: {str(new)[:40]}",
+                lambda at, path=path, new=new: described(at, lambda config: replaced(config, path, new)),
+                True,
+            )
+        else:
+            file, change = generator.choice(loaded[1:]), tensors_changed(generator)
+
+            def forge(at: Path, file: str = file, change: Any = change) -> None:
+                tensors = load_file(at / file)
+                change(tensors)
+                save_file(tensors, at / file)
+                digest = hashlib.sha256((at / file).read_bytes()).hexdigest()
+                described(at, lambda config: config["sha256"].update({file: digest}))
+
+            yield Altered(f"{file}: {change}", forge, True)
+
+
+def altered_checkpoints(file: Path, n: int, seed: int) -> Iterator[Altered]:
+    """Yield ``n`` alterations of a checkpoint."""
+    generator = random.Random(seed)
+    content = torch.load(file, weights_only=True)
+    ways = [(*start, *way) for start in (("ganzoo",), ("loops",), ("callbacks",)) for way in places(content[start[0]])]
+    ways += [(key,) for key in content]
+    for k in range(n):
+        if k % 2 == 0:
+            name, apply = damaged(file, generator)
+            yield Altered(name, apply, False)
+            continue
+        path, new = generator.choice(ways), generator.choice((*JUNK, del_))
+        change = tensors_changed(generator)
+
+        def forge(at: Path, k: int = k, path: Any = path, new: Any = new, change: Any = change) -> None:
+            content = torch.load(at, weights_only=True)
+            if k % 4 == 1:
+                replaced(content, path, new)
+            else:
+                change(content["state_dict"])
+            write_checkpoint(content, at)
+
+        yield Altered(f"{path}: {str(new)[:40]}" if k % 4 == 1 else "tensors", forge, True)
 
 
 @contextlib.contextmanager

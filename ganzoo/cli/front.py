@@ -67,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         return fail(f"{error}: free some space, or choose another folder, and resume" if full else str(error))
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get("GANZOO_TRACEBACK") or not out_of_memory(error):
+            raise
+        return fail("there is not enough memory: choose smaller networks, images or batches, or fewer at a time")
 
 
 def answer(argv: list[str]) -> int:
@@ -84,6 +88,12 @@ def answer(argv: list[str]) -> int:
         return trained(verb, rest)
     run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)
     return run(rest)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether Python, torch or a card has found no memory."""
+    words = ("allocate memory", "out of memory", "Storage size calculation overflowed")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def fail(message: str) -> int:

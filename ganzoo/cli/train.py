@@ -9,6 +9,7 @@ import inspect
 import json
 import logging
 import os
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -29,6 +30,7 @@ from ganzoo.data import ImageData
 from ganzoo.engine.game import Game, config_or_reason
 from ganzoo.files import write_atomically
 from ganzoo.hub import load
+from ganzoo.hub.tensors import no_larger_than
 from ganzoo.roles import Classes, Discriminator, Encoder, Generator, Images, JointDiscriminator
 
 ROLES = (Generator, Discriminator, JointDiscriminator, Encoder)
@@ -108,7 +110,8 @@ class ZooCLI(LightningCLI):
         assert self.subcommand is not None
         config = self.config[self.subcommand]
         try:
-            super().instantiate_classes()
+            with no_larger_than(config.ckpt_path):
+                super().instantiate_classes()
         except ValueError as error:
             raise ValueError(explain(str(error))) from error
         if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
@@ -231,8 +234,16 @@ def run(argv: list[str]) -> None:
         if error.errno == errno.ENOSPC and error.filename is None:
             error.filename = os.environ.get("GANZOO_RUN")
         raise
-    except RuntimeError as error:
-        if not str(error).startswith("Error(s) in loading state_dict"):
+    except (RuntimeError, LookupError, AttributeError, TypeError) as error:
+        if not restoring(error):
             raise
-        first = str(error).splitlines()[1].strip()
-        raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error
+        if str(error).startswith("Error(s) in loading state_dict"):
+            first = str(error).splitlines()[1].strip()
+            raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error
+        raise ValueError(f"the checkpoint cannot be taken up ({type(error).__name__}: {error})") from error
+
+
+def restoring(error: Exception) -> bool:
+    """Whether an error was raised while Lightning took up a checkpoint."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(Path(file).stem == "checkpoint_connector" for file in files)

@@ -17,6 +17,7 @@ from ganzoo.data.workers import WorkerLoader
 from ganzoo.pixels import to_float
 
 SPLITS = ("train", "val", "test")
+LARGEST = 8192  # side of an image
 BLOCK = 64  # images handed to a judge at a time
 RESIDENT = 4 * 2**30  # bytes up to which a set is held on the accelerator
 
@@ -161,10 +162,10 @@ def check_size(size: int) -> int:
     """Return ``size`` if it is the side of an image.
 
     Raises:
-        ValueError: below 1.
+        ValueError: below 1, or larger than any picture.
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    if not 1 <= size <= LARGEST:
+        raise ValueError(f"size must be from 1 to {LARGEST}, got {size}")
     return size
 
 

@@ -15,6 +15,7 @@ from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, Worker
 from ganzoo.pixels import resize_uint8
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+WORKERS = 128  # the most processes that read
 
 
 class Entry(NamedTuple):
@@ -120,6 +121,8 @@ class FileData(ImageData):
         super().__init__(batch_size=batch_size, seed=seed)
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, got {channels}")
+        if not 0 <= num_workers <= WORKERS:
+            raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
         if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
             raise ValueError(f"fractions must leave images to train on, got {val_fraction} and {test_fraction}")
         self.hflip, self.num_workers, self.in_memory, self.on_corrupt = (

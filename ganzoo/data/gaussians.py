@@ -11,6 +11,7 @@ from ganzoo.data.base import ImageData
 from ganzoo.data.order import mix
 
 Kind = Literal["ring", "grid", "line"]
+MOST = (10_000, 10_000_000)  # modes, points
 DEFAULTS = {"ring": (8, 0.01), "grid": (25, 0.05), "line": (2, 0.1)}  # modes and std
 
 
@@ -60,6 +61,8 @@ class Gaussians(ImageData):
         default_modes, default_std = DEFAULTS[kind]
         n_modes = (len(means) if means else default_modes) if n_modes is None else n_modes
         self.std = default_std if std is None else std
+        if n_modes > MOST[0] or not 1 <= n_points <= MOST[1]:
+            raise ValueError(f"n_modes and n_points must be at most {MOST}, got {n_modes} and {n_points}")
         if n_modes < 1 or min(_each(self.std, n_modes)) <= 0:
             raise ValueError(f"n_modes must be at least 1 and std positive, got n_modes={n_modes}, std={self.std}")
         self.means = torch.tensor(means)[:, None] if means else _centres(kind, n_modes, radius, spacing)

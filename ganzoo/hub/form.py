@@ -6,6 +6,7 @@ NAME.safetensors       of each other published network: encoder, labeller, discr
 README.md, grid.png    card and samples
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from ganzoo.inference import Inference
+from ganzoo.trust import read_json
 
 FORMAT = "ganzoo/2"
 OLDER = ("ganzoo/1",)  # in which the generator's weights were in model.safetensors
@@ -56,10 +58,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: it is not a model written by `ganzoo export`")
-    try:
-        config = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    config = read_json(path)
     if not isinstance(config, dict) or config.get("format") not in (FORMAT, *OLDER):
         raise ValueError(f"{path} must say format {FORMAT!r}; a newer ganzoo may have written it")
     if set(config) != KEYS:
@@ -67,10 +66,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     networks, hashes = config["networks"], config["sha256"]
     if not isinstance(networks, dict) or not isinstance(hashes, dict):
         raise ValueError(f"{path}: networks and sha256 must be objects")
+    if config["format"] == FORMAT and hashes.get("config.json") != hash_of(config):
+        raise ValueError(f"{path} was altered or damaged: its own SHA-256 is not the one in it. Download it again")
     if "generator" not in networks:
         raise ValueError(f"{path}: networks must hold a generator, got {sorted(networks)[:8]}")
     check_names(networks, str(path))
     return config
+
+
+def hash_of(config: dict[str, Any]) -> str:
+    """Return the hash of what ``config.json`` says, but for this hash itself; its layout does not matter."""
+    files = {name: digest for name, digest in config["sha256"].items() if name != "config.json"}
+    return hashlib.sha256(json.dumps({**config, "sha256": files}, sort_keys=True).encode()).hexdigest()
 
 
 def check_names(networks: Iterable[str], source: str) -> None:

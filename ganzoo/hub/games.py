@@ -88,6 +88,9 @@ def fitting(checkpoint: dict[str, Any], where: str) -> Config:
     config = checked(checkpoint["ganzoo"]["model"], Game, where)
     game: Any = unbuilt(config, where)
     taken = {**checkpoint, "state_dict": dict(checkpoint["state_dict"])}
-    game.on_load_checkpoint(taken)  # which may know an older form
+    try:
+        game.on_load_checkpoint(taken)  # which may know an older form
+    except Exception as error:  # a user's own code
+        raise ValueError(f"{where} cannot be taken up by {type(game).__name__}: {error!r}") from error
     compare(game.state_dict(), taken["state_dict"], f"{where} does not fit its own configuration")
     return config

@@ -14,11 +14,12 @@ from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card
-from ganzoo.hub.form import FORMAT, check_names, weights_of
+from ganzoo.hub.form import FORMAT, check_names, hash_of, weights_of
 from ganzoo.hub.reading import load
 from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_png
 from ganzoo.roles import Classes, Generator, Images
+from ganzoo.trust import read_json
 
 SHOWN = 64  # seeds on the card
 
@@ -69,6 +70,7 @@ def write_networks(
         "training": training,
         "metrics": metrics or {},
     }
+    config["sha256"]["config.json"] = hash_of(config)
     texts = {"README.md": card(config, model), "config.json": json.dumps(config, indent=2) + "\n"}
     translates = isinstance(model.generator.condition, Images)
     shown = None if translates else picture(model.sample(SHOWN, condition=any_classes(model.generator, SHOWN)))
@@ -94,8 +96,8 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
     model = load(path)
     ours, run = model.config["training"], path.resolve().parent.parent
     measured = run / "metrics.json"
-    metrics = json.loads(measured.read_text()) if measured.is_file() else None
-    if metrics and metrics.get("batches") != ours["batches"]:
+    metrics: Any = read_json(measured) if measured.is_file() else None
+    if not is_verdict(metrics) or metrics["batches"] != ours["batches"]:
         metrics = None  # measured on another checkpoint of the run
     training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
@@ -103,6 +105,20 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
     folder = write_networks(model.networks, model.config["variant"], out, training, metrics, grid)
     told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
     return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
+
+
+def is_verdict(measured: Any) -> bool:
+    """Whether a value is what ``ganzoo test`` writes."""
+    if not isinstance(measured, dict):
+        return False
+    tables = [measured.get("metrics"), measured.get("floors", {})]
+    numbers = [value for table in tables if isinstance(table, dict) for value in table.values()]
+    counts = [measured.get(key) for key in ("n_samples", "first_seed", "n_reference", "batches")]
+    return (
+        all(isinstance(table, dict) for table in tables)
+        and all(value is None or isinstance(value, (int, float)) for value in numbers)
+        and all(isinstance(count, int) for count in counts)
+    )
 
 
 def tensors_of(network: nn.Module) -> bytes:

@@ -14,6 +14,7 @@ import ganzoo.cli.layers
 import ganzoo.cli.train
 from ganzoo.cli import main
 from ganzoo.cli.known import LETTERS, read_yaml, run_layer
+from ganzoo.hub.form import hash_of
 from tests.cli.test_cli import TINY, call
 from tests.hostile import GAME, NETWORKS, RUN, beside, classes, watched, with_value
 
@@ -131,6 +132,7 @@ def test_a_run_that_names_what_it_should_not_is_refused(verb, where, value, plac
 def test_a_folder_that_names_what_it_should_not_is_refused(verb, where, value, place):
     path = place / "model" / "config.json"
     config = with_value(json.loads(path.read_text()), f"networks.generator{where}", value)
+    config["sha256"]["config.json"] = hash_of(config)
     path.write_text(json.dumps(config))
     refuse(place, verb, "model", *MODEL[verb])
 

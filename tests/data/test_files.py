@@ -261,7 +261,7 @@ def test_fingerprints_know_names_sizes_and_shape(tmp_path):
         ({"channels": 2}, "channels must be 1 or 3, got 2"),
         ({"val_fraction": 0.6, "test_fraction": 0.4}, "fractions must leave images to train on"),
         ({"val_fraction": -0.1}, "fractions must leave images to train on"),
-        ({"size": 0}, "size must be at least 1, got 0"),
+        ({"size": 0}, "size must be from 1 to 8192, got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

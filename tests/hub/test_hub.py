@@ -21,6 +21,7 @@ from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.hub import reading
+from ganzoo.hub.form import hash_of
 from ganzoo.hub.writing import export_checkpoint
 from ganzoo.latent.generate import write_samples
 from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator
@@ -64,6 +65,8 @@ def altered(folder, change):
     path = folder / "config.json"
     config = json.loads(path.read_text())
     change(config)
+    if isinstance(config.get("sha256"), dict):
+        config["sha256"]["config.json"] = hash_of(config)
     path.write_text(json.dumps(config))
 
 
@@ -570,3 +573,15 @@ def test_a_network_in_a_checkpoint_cannot_be_written_somewhere_else(checkpoint, 
     with pytest.raises(ValueError, match=r"a network's name must be of lower-case letters, .* got '\.\./elsewhere'"):
         export_checkpoint(tmp_path / "other.ckpt", tmp_path / "out")
     assert not (tmp_path / "elsewhere.safetensors").exists()
+
+
+@pytest.mark.parametrize("layout", [{"indent": 1}, {"sort_keys": True}, {"separators": (",", ":")}])
+def test_what_config_json_says_is_hashed_and_not_its_layout(layout, published):
+    path = published / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config, **layout))
+    ganzoo.load(published)
+    config["training"]["batches"] += 1
+    path.write_text(json.dumps(config, **layout))
+    with pytest.raises(ValueError, match=r"config.json was altered or damaged: its own SHA-256 is not the one in it"):
+        ganzoo.load(published)

@@ -41,7 +41,7 @@ def test_an_old_encoder_over_a_given_generator_encodes(expected):
 def test_an_old_run_is_resumed_and_written_in_the_present_format(name, tmp_path):
     game = ganzoo.load_game(OLD / name)
     runner = trainer(5, tmp_path, callbacks=[Checkpoints()])
-    runner.fit(game, datamodule=digits(), ckpt_path=OLD / name, weights_only=True)
+    runner.fit(game, datamodule=digits(), ckpt_path=OLD / name)
     assert runner.global_step == 5
     ours = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["ganzoo"]
     assert ours["format"] == 2
