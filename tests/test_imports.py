@@ -205,7 +205,9 @@ def test_what_can_be_chosen_is_exported(package, bases):
     for name in modules_of(package):
         for cls in vars(importlib.import_module(name)).values():
             if inspect.isclass(cls) and issubclass(cls, kinds) and cls.__module__ == name:
-                assert cls.__name__ in public or cls.__name__.startswith("_") or cls.__name__ in shared, cls
+                inner = cls.__name__.startswith("_") or cls.__name__ in shared
+                where = f"import it in ganzoo/{package}/__init__.py and name it in __all__ there"
+                assert cls.__name__ in public or inner, f"{cls.__name__} is not exported: {where}"
 
 
 # -- sizes

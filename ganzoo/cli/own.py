@@ -63,7 +63,7 @@ def within(module: str) -> bool:
 
 
 def words(*configs: Any) -> str:
-    """Return the ``--import`` words, with a space before each, that whoever uses what was made must repeat."""
+    """Return the ``--import`` words that commands on what was made need, with a space before each."""
     modules = dict.fromkeys([*MODULES, *(module for config in configs for module in outside(config))])
     return "".join(f" --import {module}" for module in modules)
 

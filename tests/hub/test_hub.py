@@ -511,6 +511,9 @@ def given(name, shape):
 def test_every_listed_model_can_be_created():
     assert set(ganzoo.list_models()) == set(SPECIAL)
     for name in ganzoo.list_models():
+        assert f"models/{name.lower()}" in configs(), (
+            f"{name} has no configuration: write configs/models/{name.lower()}.yaml"
+        )
         assert type(ganzoo.create(name, (1, 8, 8), given(name, (1, 8, 8)))).__name__ == name
 
 
