@@ -89,7 +89,7 @@ def test_reading_twice_gives_the_same_tensor():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Digits(batch_size=0), "batch_size must be from 1 to 8192, got 0"),
+        (lambda: Digits(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Digits(size=0), "size must be from 1 to 8192, got 0"),
         (lambda: Digits().labels("dev"), "split must be one of train, val, test, got 'dev'"),
         (lambda: list(Digits().images("val", 10_000)), "the val split has 179 images, asked for 10000"),
