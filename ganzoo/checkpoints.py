@@ -24,6 +24,7 @@ REMEDY = "use another, such as best.ckpt"
 MARK, SEAL = b"ganzoo ", 71  # the comment of an archive: a mark and 64 hexadecimal digits
 TAIL = struct.Struct("<4sQHHIIQQQQ4sIQI4sHHHHIIH")  # the three records at the end of an archive that torch has written
 RECORDS, PICKLE = 100_000, 4 * 2**20  # the most that the checkpoint of a game has: records, bytes of plain values
+SPARE, TIMES = 2**30, 100  # a file may hold so many bytes, and so many times its networks, beside them
 GROWS = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n|ctorch\n\w*Tensor\n")  # can be called with a size
 
 
@@ -42,10 +43,14 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
         file.write(struct.pack("<H", SEAL) + seal)
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, fits: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
     """Read a checkpoint written by a game; only tensors and plain values are accepted.
 
     The tensors are parts of the file, mapped into memory.
+
+    Args:
+        path: The file.
+        fits: Called before the numbers of tensors are read, to refuse what does not fit.
 
     Raises:
         ValueError: the file is damaged, was altered, holds pickled objects, or was not written by a game.
@@ -54,23 +59,35 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    pickled = f"{path} holds pickled objects and was refused: loading them could run code"
-    with open(path, "rb") as file:
-        if file.read(1) == b"\x80":
-            raise ValueError(pickled)
     try:
-        check_archive(path)
+        records = check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # a damaged file can fail in any way
-        if isinstance(error, pickle.UnpicklingError) and "operand" not in str(error):
-            raise ValueError(pickled) from error
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-        raise ValueError(f"{path} is cut off, damaged or no checkpoint: {REMEDY} ({reason})") from error
-    return check_content(checkpoint, str(path))
+        raise refusal(path, error) from error
+    content = check_content(checkpoint, str(path))
+    check_sizes(content, sum(size for name, size in records.items() if name.startswith("data/")), str(path))
+    if fits is not None:
+        fits(content)
+    try:
+        check_records(path)
+    except Exception as error:
+        raise refusal(path, error) from error
+    check_tensors(content["state_dict"], str(path))
+    return content
 
 
-def check_archive(path: Path) -> None:
-    """Look at an archive before torch does: its directory, its pickle, every bit.
+def refusal(path: Path, error: Exception) -> ValueError:
+    """Return the error that says why a file was refused."""
+    with open(path, "rb") as file:
+        bare = file.read(1) == b"\x80"
+    if bare or (isinstance(error, pickle.UnpicklingError) and "operand" not in str(error)):
+        return ValueError(f"{path} holds pickled objects and was refused: loading them could run code")
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    return ValueError(f"{path} is cut off, damaged or no checkpoint: {REMEDY} ({reason})")
+
+
+def check_archive(path: Path) -> dict[str, int]:
+    """Look at an archive before torch does: its directory, its seal, its pickle; return the sizes of its records.
 
     Raises:
         ValueError: it is not laid out as torch does it, is compressed, was altered, or its pickle is too long.
@@ -82,7 +99,7 @@ def check_archive(path: Path) -> None:
             check_directory(archive, end)
             if seal and seal != hash_between(file, archive, end - 2):
                 raise ValueError("its seal is broken")
-            check_records(archive)
+            return {record.filename.partition("/")[2]: record.file_size for record in archive.infolist()}
 
 
 def find_end(file: BinaryIO, size: int) -> tuple[bytes, int]:
@@ -134,16 +151,17 @@ def pickle_of(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return values
 
 
-def check_records(archive: zipfile.ZipFile) -> None:
+def check_records(path: Path) -> None:
     """Compare every record with the CRC-32 that was written beside it.
 
     Raises:
         zipfile.BadZipFile: it differs.
     """
-    for record in archive.infolist():
-        with archive.open(record) as content:
-            while content.read(2**20):
-                pass
+    with zipfile.ZipFile(path) as archive:
+        for record in archive.infolist():
+            with archive.open(record) as content:
+                while content.read(2**20):
+                    pass
 
 
 def hash_between(file: BinaryIO, archive: zipfile.ZipFile, end: int) -> bytes:
@@ -181,21 +199,55 @@ def check_content(checkpoint: Any, where: str) -> dict[str, Any]:
         raise ValueError(f"{where} was not written by a ganzoo game: {wrong[0]} is {str(ours.get(wrong[0]))[:80]!r}")
     if not are_counts(checkpoint.get("loops", {})):
         raise ValueError(f"{where} was not written by a ganzoo game: its loops have counted wrongly")
-    check_tensors(weights, where)
     return dict(checkpoint)
 
 
-def are_counts(loops: Any, levels: int = 10) -> bool:
+def check_sizes(checkpoint: dict[str, Any], written: int, where: str) -> None:
+    """Refuse a file that holds other numbers than its tensors, or far more than its networks.
+
+    Args:
+        checkpoint: Its content.
+        written: Bytes of numbers in the file.
+        where: The file, for errors.
+
+    Raises:
+        ValueError: it does.
+    """
+    tensors = list(_tensors(checkpoint))
+    if any(tensor.layout != torch.strided for tensor in tensors):
+        raise ValueError(f"{where} holds a sparse tensor: a checkpoint is of plain values and dense tensors")
+    storages = [tensor.untyped_storage() for tensor in tensors if tensor.device.type == "cpu"]
+    used = sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    networks = sum(value.nbytes for value in checkpoint["state_dict"].values() if isinstance(value, Tensor))
+    if written != used or written > SPARE + TIMES * networks:
+        raise ValueError(f"{where} holds {written} bytes of numbers, its tensors {used}, its networks {networks}")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    return (item for item in _within(value) if isinstance(item, Tensor))
+
+
+def _within(value: Any) -> Iterator[Any]:
+    """Yield what is in nested dicts and lists, each once, however often it is referred to."""
+    left, seen = [value], set()
+    while left:
+        item = left.pop()
+        if id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            left += item.values() if isinstance(item, dict) else item if isinstance(item, (list, tuple, set)) else ()
+
+
+def are_counts(loops: Any) -> bool:
     """Whether what Lightning's loops have counted are whole numbers."""
+    counts = [part.items() for part in _within(loops) if isinstance(part, dict)]
+    return isinstance(loops, dict) and all(_is_count(key, value) for items in counts for key, value in items)
 
-    def right(key: Any, value: Any) -> bool:
-        if key in ("total", "current"):
-            return isinstance(value, dict) and all(isinstance(count, int) and count >= 0 for count in value.values())
-        if key == "_batches_that_stepped":
-            return isinstance(value, int)
-        return not isinstance(value, dict) or are_counts(value, levels - 1)
 
-    return isinstance(loops, dict) and levels > 0 and all(right(key, value) for key, value in loops.items())
+def _is_count(key: Any, value: Any) -> bool:
+    if key in ("total", "current"):
+        return isinstance(value, dict) and all(isinstance(count, int) and count >= 0 for count in value.values())
+    return key != "_batches_that_stepped" or isinstance(value, int)
 
 
 def _is_made(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 import lightning as L
@@ -103,7 +104,13 @@ class Checkpoints(Checkpoint):
         return {"best": self.best, "best_batch": self.best_batch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best value of a resumed run."""
+        """Take up the best value of a resumed run.
+
+        Raises:
+            ValueError: it is no number.
+        """
+        if not isinstance(state_dict["best"], (float, int, NoneType)) or not isinstance(state_dict["best_batch"], int):
+            raise ValueError(f"the best value of a run is a number, of a batch, got {str(state_dict)[:80]}")
         self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
@@ -102,10 +103,12 @@ def checkpoint_layer(path: Path, verb: str) -> str:
     Raises:
         ValueError: the file is damaged, was made from networks that have no configuration, or would import something.
     """
-    checkpoint = read_checkpoint(path)
-    ours = checkpoint["ganzoo"]
-    if "reason" not in ours["model"]:
-        fitting(checkpoint, str(path))  # so that it cannot take more memory than the file
+
+    def fits(checkpoint: dict[str, Any]) -> None:
+        if "reason" not in checkpoint["ganzoo"]["model"]:
+            fitting(checkpoint, str(path))  # so that it cannot take more memory than the file
+
+    ours = read_checkpoint(path, fits)["ganzoo"]
     run = path.parent.parent / "config.yaml"
     if verb == "fit" and run.is_file():
         return json.dumps(run_layer(run, ours["model"]))

@@ -16,7 +16,7 @@ from ganzoo.config import Configurable, path_of
 from ganzoo.engine.loop import AtomicCheckpoints, CountBatches
 from ganzoo.engine.optim import Step
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
-from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of
+from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of, take_up
 
 
 class Game(Configurable, L.LightningModule):
@@ -103,6 +103,7 @@ class Game(Configurable, L.LightningModule):
         everything = {id(p): p for parameters in owned.values() for p in parameters}
         self._turns = []
         for (name, player), optimizer in zip(players.items(), as_list(optimizers), strict=True):
+            take_up(name, optimizer.optimizer)
             own = {id(p) for p in owned[name]}
             others = [p for key, p in everything.items() if key not in own]
             self._turns.append(Turn(name, player, optimizer, owned[name], others))

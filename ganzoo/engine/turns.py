@@ -1,9 +1,11 @@
 """Who moves what in a game, and the parts of a batch that a move sees."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
@@ -77,3 +79,52 @@ def micro_batches(batch: Any, k: int) -> Iterator[Any]:
 def size_of(batch: Any) -> int:
     """Return the number of images in a batch (x, y)."""
     return len(batch[0]) if isinstance(batch, (list, tuple)) else len(batch)
+
+
+STATES: dict[type, set[str]] = {  # what torch's optimizers keep of each parameter
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.RMSprop: {"step", "square_avg"},
+    torch.optim.SGD: set(),
+}
+
+
+def take_up(player: str, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse what a checkpoint has brought to an optimizer and does not fit: a fused step would write beside it.
+
+    Its numbers stay, as something may have changed them; its switches are those that it was made with.
+
+    Raises:
+        ValueError: names the player.
+    """
+    needed = STATES.get(type(optimizer))
+    if needed is None:
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter)
+            if state and not (
+                needed <= {key for key, value in state.items() if _fits(parameter, key, value)} == state.keys()
+            ):
+                raise ValueError(f"the checkpoint's state of {player}'s optimizer does not fit its networks")
+        for key, default in optimizer.defaults.items():
+            if default is None or isinstance(default, bool):
+                group[key] = default
+            elif not _alike(group.get(key), default):
+                raise ValueError(f"the checkpoint sets {key} of {player}'s optimizer to {str(group.get(key))[:80]!r}")
+
+
+def _fits(parameter: Tensor, name: str, value: Any) -> bool:
+    """Whether a part of a state is the count of steps, or of the shape of its parameter."""
+    if name == "step":
+        return isinstance(value, Tensor) and value.numel() == 1
+    return (isinstance(value, Tensor) and value.shape == parameter.shape) or (
+        value is None and name == "momentum_buffer"
+    )
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether a setting is a number, or as many as its default."""
+    if isinstance(default, tuple):
+        return isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(_alike, value, default))
+    return isinstance(value, (int, float)) and math.isfinite(value)

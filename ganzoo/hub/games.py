@@ -10,7 +10,7 @@ import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.config import Config, build
+from ganzoo.config import build
 from ganzoo.engine.game import Game
 from ganzoo.hub.tensors import compare, unbuilt, undisturbed
 from ganzoo.models.generative import Generative
@@ -67,24 +67,23 @@ def load_game(checkpoint: str | Path) -> Game:
 
 def game_of(path: Path) -> tuple[Game, dict[str, Any]]:
     """Return the game of a checkpoint, in evaluation mode, and what the checkpoint says of it."""
-    checkpoint = read_checkpoint(path)
-    ours = checkpoint["ganzoo"]
-    if "reason" in ours["model"]:
-        raise ValueError(f"{path} cannot be rebuilt: {ours['model']['reason']}")
-    config = fitting(checkpoint, str(path))
+    checkpoint = read_checkpoint(path, lambda content: fitting(content, str(path)))
+    config = checked(checkpoint["ganzoo"]["model"], Game, str(path))
     with undisturbed("cpu"):
         game: Game = build(config)
         game.on_load_checkpoint(checkpoint)
         game.load_state_dict(checkpoint["state_dict"], strict=True)
-    return game.eval(), ours
+    return game.eval(), checkpoint["ganzoo"]
 
 
-def fitting(checkpoint: dict[str, Any], where: str) -> Config:
-    """Return the configuration of a checkpoint's game, if its weights are those of that game.
+def fitting(checkpoint: dict[str, Any], where: str) -> None:
+    """Check that the weights in a checkpoint are those of its game.
 
     Raises:
-        ValueError: they are not, or the configuration names what no file may name.
+        ValueError: they are not, or its configuration is none or names what no file may name.
     """
+    if "reason" in checkpoint["ganzoo"]["model"]:
+        raise ValueError(f"{where} cannot be rebuilt: {checkpoint['ganzoo']['model']['reason']}")
     config = checked(checkpoint["ganzoo"]["model"], Game, where)
     game: Any = unbuilt(config, where)
     taken = {**checkpoint, "state_dict": dict(checkpoint["state_dict"])}
@@ -93,4 +92,3 @@ def fitting(checkpoint: dict[str, Any], where: str) -> Config:
     except Exception as error:  # a user's own code
         raise ValueError(f"{where} cannot be taken up by {type(game).__name__}: {error!r}") from error
     compare(game.state_dict(), taken["state_dict"], f"{where} does not fit its own configuration")
-    return config

@@ -1,15 +1,17 @@
 """Loading trained models: published folders, checkpoints, models of the Hugging Face hub."""
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.checkpoints import read_checkpoint
+from ganzoo.config import Config
 from ganzoo.hub.form import Pretrained, check_names, read_config, weights_of
 from ganzoo.hub.games import game_of
-from ganzoo.hub.tensors import read_network, rebuilt
+from ganzoo.hub.tensors import fitted, made, read_network
 from ganzoo.roles import Encoder, Generator
 
 
@@ -38,30 +40,41 @@ def load(source: str | Path) -> Pretrained:
 def _from_folder(folder: Path) -> Pretrained:
     config = read_config(folder)
     networks = {}
-    for name, made in config["networks"].items():
+    for name, written in config["networks"].items():
         path = folder / weights_of(name, config["format"])
-        networks[name] = read_network(path, made, config["sha256"].get(path.name))
+        networks[name] = read_network(path, written, config["sha256"].get(path.name))
     return Pretrained(checked_roles(networks, folder / "config.json"), config)
 
 
 def _from_checkpoint(path: Path) -> Pretrained:
-    checkpoint = read_checkpoint(path)
-    ours = checkpoint["ganzoo"]
+    parts: dict[str, tuple[Config, dict[str, Tensor]]] = {}
+    ours = read_checkpoint(path, lambda checkpoint: parts.update(parts_of(checkpoint, str(path))))["ganzoo"]
     if "networks" not in ours:  # of version 0.1, which wrote down the game alone
         game, _ = game_of(path)
         return Pretrained(game.published, {"variant": ours["model"], "training": ours})
-    weights: dict[str, Tensor] = checkpoint["state_dict"]
-    check_names(ours["networks"], str(path))
-    networks = {}
-    for name, made in ours["networks"].items():
-        if "reason" in made and name != "generator":
-            continue  # it was trained, but no file can say how it was made
-        if "reason" in made:
-            raise ValueError(f"{path} cannot be used without its game: the generator {made['reason']}")
-        prefix = str(made.get("prefix"))
-        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        networks[name] = rebuilt({key: made[key] for key in made if key != "prefix"}, own, str(path))
+    networks = {name: made(config, tensors) for name, (config, tensors) in parts.items()}
     return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours})
+
+
+def parts_of(checkpoint: dict[str, Any], where: str) -> dict[str, tuple[Config, dict[str, Tensor]]]:
+    """Return the configuration and the tensors of each published network in a checkpoint, by its name.
+
+    Raises:
+        ValueError: they do not belong together, or the generator cannot be made without its game.
+    """
+    weights: dict[str, Tensor] = checkpoint["state_dict"]
+    networks = checkpoint["ganzoo"].get("networks", {})
+    check_names(networks, where)
+    parts = {}
+    for name, written in networks.items():
+        if "reason" in written and name != "generator":
+            continue  # it was trained, but no file can say how it was made
+        if "reason" in written:
+            raise ValueError(f"{where} cannot be used without its game: the generator {written['reason']}")
+        prefix = str(written.get("prefix"))
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        parts[name] = fitted({key: written[key] for key in written if key != "prefix"}, own, where), own
+    return parts
 
 
 def checked_roles(networks: dict[str, nn.Module], source: Path) -> dict[str, nn.Module]:

@@ -75,15 +75,15 @@ def read_tensors(path: Path, sha256: str | None, expected: int) -> dict[str, Ten
     return tensors
 
 
-def rebuilt(config: Config, tensors: Mapping[str, Tensor], where: str) -> nn.Module:
-    """Return a network that ``config`` describes, with copies of the tensors of a checkpoint.
+def fitted(config: Config, tensors: Mapping[str, Tensor], where: str) -> Config:
+    """Return a configuration with the present names of its classes, if tensors of a checkpoint are its network's.
 
     Raises:
-        ValueError: they do not belong together.
+        ValueError: they are not.
     """
     config = checked(config, nn.Module, where)
     compare(unbuilt(config, where).state_dict(), tensors, f"{where} does not fit its own configuration")
-    return made(config, tensors)
+    return config
 
 
 def unbuilt(config: Config, where: str) -> nn.Module:

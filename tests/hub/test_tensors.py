@@ -18,7 +18,7 @@ from ganzoo.cli import front
 from ganzoo.data import Digits, Gaussians, ImageFolder
 from ganzoo.hub import publish, tensors
 from ganzoo.hub.form import hash_of
-from ganzoo.hub.tensors import STEPS, no_larger_than, rebuilt, unbuilt
+from ganzoo.hub.tensors import STEPS, fitted, made, no_larger_than, unbuilt
 from ganzoo.models import NSGAN
 from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator, R3GANGenerator, VirtualBatchGenerator
 from ganzoo.priors import Coded, Normal
@@ -253,7 +253,7 @@ def test_numbers_that_no_file_holds_are_made_again(tmp_path):
     game = NSGAN(Marked(), FromImage()).eval()
     loaded = ganzoo.load(publish(game, tmp_path, TRAINING))
     assert torch.equal(some(loaded, 4), some(game, 4))
-    again = rebuilt(game.G.config(), game.G.state_dict(), "x")
+    again = made(fitted(game.G.config(), game.G.state_dict(), "x"), game.G.state_dict())
     assert torch.equal(again.scale, game.G.scale)
 
 
