@@ -1,6 +1,7 @@
 """Processes that may be killed, and ranks, by fork: nothing is imported again.
 
-Their work is done in a new thread: the old one believes in OpenMP threads of the parent, which a fork does not copy.
+With more than one OpenMP thread their work is done in a new thread: the old one believes in those of the parent, which a
+fork does not copy.
 """
 
 import os
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import torch
 
 
 def start(work: Callable[[], Any], log: Path, env: dict[str, str] | None = None) -> int:
@@ -28,7 +31,7 @@ def start(work: Callable[[], Any], log: Path, env: dict[str, str] | None = None)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
         os.environ.update(env or {})
-        result = ThreadPoolExecutor(1).submit(work).result()
+        result = work() if torch.get_num_threads() == 1 else ThreadPoolExecutor(1).submit(work).result()
         status = result if isinstance(result, int) else 0
     except SystemExit as error:
         status = int(error.code or 0)
