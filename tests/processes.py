@@ -1,7 +1,7 @@
 """Processes that may be killed, and ranks, by fork: nothing is imported again.
 
-With more than one OpenMP thread their work is done in a new thread: the old one believes in those of the parent, which a
-fork does not copy.
+With more than one OpenMP thread their work is done in a new thread: the old one believes in those of the parent, which
+a fork does not copy.
 """
 
 import os
