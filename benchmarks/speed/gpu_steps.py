@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo.callbacks import Compile
+from ganzoo.callbacks.compile import notice_frozen
 from ganzoo.data import ImageData
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
@@ -189,6 +190,7 @@ def steps(given: Given, hows: dict[str, How]) -> Rows:
 
 
 def compiled(given: Given) -> Rows:
+    notice_frozen()  # or say that this torch is too old
     torch._dynamo.config.recompile_limit = 64  # ours and the loop by hand share the code of the networks
     return steps(given, COMPILED)
 

@@ -37,6 +37,7 @@ def test_an_old_encoder_over_a_given_generator_encodes(expected):
     assert isinstance(ganzoo.load_game(OLD / "latentencoder.ckpt"), LatentEncoder)
 
 
+@pytest.mark.filterwarnings("ignore:The loaded checkpoint was produced with Lightning")
 @pytest.mark.parametrize("name", ["cgan.ckpt", "latentencoder.ckpt"])
 def test_an_old_run_is_resumed_and_written_in_the_present_format(name, tmp_path):
     game = ganzoo.load_game(OLD / name)
