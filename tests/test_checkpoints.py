@@ -1,5 +1,6 @@
 """A checkpoint is what was written, to the last bit, or it is refused; old ones are checked where they can be."""
 
+import io
 import os
 import pickle
 import random
@@ -8,6 +9,7 @@ import warnings
 import zipfile
 from collections import OrderedDict
 
+import fsspec
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ import torch
 import ganzoo
 from ganzoo import checkpoints
 from ganzoo.callbacks import Checkpoints
-from ganzoo.checkpoints import PICKLE, TAIL, read_checkpoint, write_checkpoint
+from ganzoo.checkpoints import MARK, PICKLE, SEAL, TAIL, read_checkpoint, write_checkpoint
 from tests.zoo import digits, make, trainer
 
 
@@ -44,6 +46,18 @@ def same(a, b):
     if isinstance(a, (list, tuple)):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ("exit 3",)
+
+
+def hostile():
+    """Return a file that runs a command when it is read carelessly."""
+    file = io.BytesIO()
+    torch.save({"ganzoo": Hostile()}, file)
+    return file.getvalue()
 
 
 def records(path):
@@ -132,6 +146,28 @@ def test_training_goes_on_only_from_a_whole_checkpoint(written, tmp_path):
         else:
             runner.fit(make("NSGAN"), digits(), ckpt_path=path)
             assert runner.global_step == 4
+
+
+@pytest.mark.parametrize("damage", [None, "flipped", "hostile"])
+def test_a_checkpoint_elsewhere_is_sealed_and_read_as_strictly(damage, written, tmp_path):
+    place = f"memory://{tmp_path.name}.ckpt"
+    runner = trainer(3, tmp_path)
+    runner.fit(make("NSGAN"), datamodule=digits())
+    runner.save_checkpoint(place)
+    files = fsspec.filesystem("memory")
+    data = bytearray(files.cat_file(place))
+    assert data[-SEAL:].startswith(MARK)
+    data = {None: data, "flipped": data[:-200] + bytes([data[-200] ^ 16]) + data[-199:], "hostile": hostile()}[damage]
+    files.pipe_file(place, bytes(data))
+    runner = trainer(4, tmp_path)
+    if damage:
+        with pytest.raises(
+            ValueError, match="damaged" if damage == "flipped" else "refused: loading them could run code"
+        ):
+            runner.fit(make("NSGAN"), datamodule=digits(), ckpt_path=place)
+    else:
+        runner.fit(make("NSGAN"), datamodule=digits(), ckpt_path=place)
+        assert runner.global_step == 4
 
 
 def rewritten(source, path, change):

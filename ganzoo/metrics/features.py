@@ -1,7 +1,7 @@
 """Feature extractors: what an image becomes before any distance is measured."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -127,20 +127,31 @@ def full_precision() -> Iterator[None]:
     """
     cudnn: Any = torch.backends.cudnn
     operations = operations_with_precision()
-    old = torch.get_float32_matmul_precision(), _cudnn_tf32(), [op.fp32_precision for op in operations]
-    torch.set_float32_matmul_precision("highest")
-    if old[1] is not None:
-        cudnn.allow_tf32 = False
-    for operation in operations:
-        operation.fp32_precision = "ieee"
+    matmul, conv = _older(torch.get_float32_matmul_precision), _older(lambda: cudnn.allow_tf32)
+    each = [operation.fp32_precision for operation in operations]
+    _set(operations, ["ieee"] * len(each), matmul and "highest", conv and False)  # None stays None
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(old[0])
-        if old[1] is not None:
-            cudnn.allow_tf32 = old[1]
-        for operation, precision in zip(operations, old[2], strict=True):
-            operation.fp32_precision = precision
+        _set(operations, each, matmul, conv)
+
+
+def _set(operations: list[Any], each: list[str], matmul: str | None, conv: bool | None) -> None:
+    cudnn: Any = torch.backends.cudnn
+    if matmul is not None:
+        torch.set_float32_matmul_precision(matmul)
+    if conv is not None:
+        cudnn.allow_tf32 = conv
+    for operation, precision in zip(operations, each, strict=True):
+        operation.fp32_precision = precision
+
+
+def _older(switch: Callable[[], Any]) -> Any:
+    """Return how an older switch is set, or None where torch refuses to read it because the newer one was used."""
+    try:
+        return switch()
+    except RuntimeError:
+        return None
 
 
 def operations_with_precision() -> list[Any]:
@@ -149,14 +160,6 @@ def operations_with_precision() -> list[Any]:
     places = (cuda, "matmul"), (cudnn, "conv"), (cudnn, "rnn"), (mkldnn, "matmul"), (mkldnn, "conv")
     operations = [getattr(place, name, None) for place, name in places]
     return [operation for operation in operations if hasattr(operation, "fp32_precision")]
-
-
-def _cudnn_tf32() -> bool | None:
-    """Return cuDNN's older switch, or None where torch refuses to read it because the newer one was used."""
-    try:
-        return torch.backends.cudnn.allow_tf32
-    except RuntimeError:
-        return None
 
 
 def file_sha256(path: Path) -> str:

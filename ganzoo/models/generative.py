@@ -130,8 +130,12 @@ class Generative(Game):
         """Pass a few images through the networks.
 
         Raises:
-            ValueError: G's images or E's latents have the wrong shape, or the data's images or classes are not G's.
+            ValueError: G's images or E's latents have the wrong shape, or the data's images or classes are not G's; or
+                a network that the game names is none of its.
         """
+        for name, letter in self.names.items() - Generative.names.items():
+            if not isinstance(getattr(self, letter, None), nn.Module):
+                raise ValueError(f"{type(self).__name__}.names publishes {letter} as {name!r}, but it has no {letter}")
         data = getattr(self._trainer, "datamodule", None)
         model = self.trained
         G, E, expected = model.generator, model.encoder, model.generator.image_shape

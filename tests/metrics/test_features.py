@@ -2,6 +2,9 @@ import hashlib
 import io
 import pickle
 import shutil
+import subprocess
+import sys
+import textwrap
 
 import pytest
 import torch
@@ -264,8 +267,7 @@ def test_features_can_be_trained_upon():
 
 
 def precisions():
-    operations = [operation.fp32_precision for operation in operations_with_precision()]
-    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, operations
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, each_precision()
 
 
 @pytest.mark.parametrize("matmul", ["highest", "high", "medium"])
@@ -282,6 +284,37 @@ def test_full_precision_is_set_and_taken_back(matmul):
         assert precisions() == before
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+def each_precision():
+    return [operation.fp32_precision for operation in operations_with_precision()]
+
+
+@pytest.mark.skipif(not operations_with_precision(), reason="this torch has the older switches only")
+def test_full_precision_goes_with_torchs_newer_switches():
+    """Once one of them is set, torch refuses to read the older ones; in a process where none was ever set."""
+    code = """
+        import torch
+        from ganzoo.metrics.features import full_precision, operations_with_precision
+        def each():
+            return [operation.fp32_precision for operation in operations_with_precision()]
+        backends, refused = torch.backends, 0
+        for place in (backends, backends.cuda.matmul, backends.mkldnn, backends.cudnn):
+            old, place.fp32_precision = place.fp32_precision, "tf32"
+            try:
+                torch.get_float32_matmul_precision()
+            except RuntimeError:
+                refused += 1
+            before = each()
+            with full_precision():
+                assert set(each()) == {"ieee"}
+            assert each() == before
+            place.fp32_precision = old
+        print(refused)
+    """
+    code = textwrap.dedent(code)
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert int(out) > 0
 
 
 def test_raw_is_the_pixels():

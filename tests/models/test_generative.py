@@ -100,6 +100,15 @@ def test_an_encoder_with_a_wrong_output_is_refused_before_training(tmp_path):
         fit(Autoencoder(ToImage(), Wrong()), tmp_path, 1)
 
 
+def test_a_name_without_its_network_is_refused_before_training(tmp_path):
+    class Misspelt(Autoencoder):
+        names = Autoencoder.names | {"generator_two": "H"}
+
+    message = "Misspelt.names publishes H as 'generator_two', but it has no H"
+    with pytest.raises(ValueError, match=message):
+        fit(Misspelt(ToImage(), ToLatent()), tmp_path, 1)
+
+
 def test_images_and_latents_of_the_wrong_kind_are_refused():
     E, G = ToLatent(), ToImage()
     with pytest.raises(ValueError, match=r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got torch.uint8"):
