@@ -60,6 +60,8 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
     where = f"{flag(keys[-1], argv)}: " if keys else ""
     if found := re.search(r"(?:import path string: |has no attribute ')([\w.]+)", cause):
         return f"{where}no class {found[1]!r}{nearest(found[1], class_names())}"
+    if found := re.search(r"class_path '([\w.]+)'.*No module named '([\w.]+)'", cause):
+        return f"{where}no module {found[2]!r} for {found[1]}: if it is a file of yours, add --import {found[2]}"
     if keys and cause.startswith("Expected a"):
         kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
         given = re.findall(r"(?:Got|Given) value: (.*)", message)

@@ -9,12 +9,14 @@ import inspect
 import json
 import logging
 import os
+import sys
 import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import torch
+from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
@@ -76,6 +78,14 @@ class RunConfig(SaveConfigCallback):
 class ZooCLI(LightningCLI):
     """LightningCLI for games: run folders, layers of configuration, the strategy of games."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.verb = kwargs["args"][0]
+        super().__init__(*args, **kwargs)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Return the verb that was typed: parsers for the others would take time."""
+        return {self.verb: LightningCLI.subcommands()[self.verb]}
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the callbacks that every run has, the run's folder, and the links between data and networks."""
         parser.add_lightning_class_args(Evaluate, "evaluate")
@@ -98,12 +108,14 @@ class ZooCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Put the layers in order and parse."""
+        imported = set(sys.modules)
         try:
             words = layered(list(args))
             self.config = parser.parse_args([*words, *given_generator(words)])
         except WrongCall as error:
             options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
             raise ValueError(explain(str(error), list(args), options)) from None
+        check_imports(self.config[self.config.subcommand], imported)
 
     def instantiate_classes(self) -> None:
         """Make the objects; a wrong value is one line, not what the parser makes of it."""
@@ -173,6 +185,18 @@ def network_arguments() -> list[str]:
     games = [cls for cls in Configurable.known.values() if issubclass(cls, Game)]
     arguments = [p for game in games for p in inspect.signature(game).parameters.values()]
     return sorted({p.name for p in arguments if any(kind in ROLES for kind in (p.annotation, *get_args(p.annotation)))})
+
+
+def check_imports(config: Any, imported: set[str]) -> None:
+    """Check that the parser did not have to import what a game or its data are made of: it knew no such game before.
+
+    Raises:
+        ValueError: names the module.
+    """
+    for given in (config.get("model"), config.get("data")):
+        for module in own.outside(given.as_dict()) if isinstance(given, Namespace) else ():
+            if module not in imported:
+                raise ValueError(f"{module} is not of ganzoo: add --import {module}")
 
 
 def given_generator(words: list[str]) -> list[str]:

@@ -125,6 +125,7 @@ def test_cells():
     assert runs.cell([None], ".1f") == runs.cell([], ".1f") == "-"
 
 
+@pytest.mark.slow
 def test_a_recipe_is_trained_judged_and_recorded_and_resumed_if_it_was_stopped(monkeypatch, capsys, tmp_path):
     words = ["--only", "ring-R3GAN:3", "--batches", "4", "--n", "100", "--out", tmp_path]
     table = printed("modes", words, monkeypatch, capsys)

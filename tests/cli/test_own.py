@@ -176,6 +176,15 @@ def test_without_it_the_remedy_is_one_line_and_nothing_is_imported(words, file, 
     assert (run / "imports").read_text() == before
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_game_that_was_not_imported_names_the_remedy(installed, home, refused, monkeypatch):  # noqa: F811
+    if installed:
+        monkeypatch.syspath_prepend(home)  # the parser finds it, but has not heard of its networks
+    message = refused("fit", *TINY, "--model", "my_gan_of_test.MyGAN", "--model.generator", "my_gan_of_test.MyG")
+    assert message.startswith("my_gan_of_test is not of ganzoo" if installed else "--model: no module")
+    assert message.endswith("add --import my_gan_of_test")
+
+
 def test_two_ranks_import_it_too(tmp_path):
     """Lightning starts the second rank by repeating the command line."""
     (tmp_path / "my_gan_of_test.py").write_text(MINE)

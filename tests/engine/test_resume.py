@@ -148,13 +148,26 @@ def same(a, b, path=""):
     return [] if a == b else [path]
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("point", POINTS)
+def cases(every, always):
+    """Mark all cases as slow but those in ``always``."""
+    assert always <= set(every)
+    return [pytest.param(*case, marks=[] if case in always else pytest.mark.slow) for case in every]
+
+
+GAMES = [(m, d, p, 1) for m in MODELS for d in DATA for p in POINTS] + [(m, "memory", "mid-epoch", 2) for m in MODELS]
+ALWAYS = {
+    ("two players", "memory", "mid-epoch", 1),
+    ("two players", "memory", "in validation", 1),
+    ("two players", "workers", "mid-epoch", 1),
+    ("two players", "workers", "at an epoch's end", 1),
+    ("n_critic 5", "memory", "mid-epoch", 2),
+    ("n_critic 5", "memory", "at an epoch's end", 1),
+    ("n_critic 5", "memory", "writing a checkpoint", 1),
+}
+
+
+@pytest.mark.parametrize(("model", "data", "point", "ranks"), cases(GAMES, ALWAYS))
 def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_path, whole, request):
-    if ranks == 2 and (data == "workers" or point != "mid-epoch"):
-        pytest.skip("two ranks: the memory path, mid-epoch")
     pictures = []
     if data == "workers":
         root = tmp_path_factory_root(request)
@@ -162,8 +175,11 @@ def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_
     killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures)
 
 
-@pytest.mark.parametrize(("point", "ranks"), [("mid-epoch", 1), ("mid-epoch", 2), ("in validation", 1)])
-@pytest.mark.parametrize("model", INFERRING)
+INFERENCES = [(m, p, n) for m in INFERRING for p, n in (("mid-epoch", 1), ("mid-epoch", 2), ("in validation", 1))]
+ALWAYS_INFERRED = {("one player", "mid-epoch", 1), ("shared trunk", "mid-epoch", 2), ("G with E", "in validation", 1)}
+
+
+@pytest.mark.parametrize(("model", "point", "ranks"), cases(INFERENCES, ALWAYS_INFERRED))
 def test_games_that_infer_are_resumed_too(model, point, ranks, tmp_path, whole):
     killed_and_resumed(model, "memory", point, ranks, tmp_path, whole, [])
 

@@ -15,8 +15,11 @@ TELLS = {  # a word of each notebook's output
     "05_beta_vae_and_codes": "class error",
 }
 
+ALWAYS = ("01_first_gan", "03_new_variant")
+SLOW = [path if path.stem in ALWAYS else pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS]
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+@pytest.mark.parametrize("path", SLOW, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("default")
 def test_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
