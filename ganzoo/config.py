@@ -76,6 +76,19 @@ def path_of(cls: type) -> str:
     return ".".join([*(parts[:2] if parts[0] == "ganzoo" else parts), cls.__qualname__])
 
 
+def config_or_reason(made: object) -> Config:
+    """Return the configuration of an object, or its class and the reason why it has none."""
+    try:
+        return made.config() if isinstance(made, Configurable) else {"reason": not_configurable(made)}
+    except ValueError as error:
+        return {"class_path": path_of(type(made)), "reason": str(error)}
+
+
+def not_configurable(made: object) -> str:
+    """Return why an object cannot be written to a file."""
+    return f"{type(made).__name__} does not remember its arguments; let it inherit from ganzoo.config.Configurable"
+
+
 def public(path: Any) -> Any:
     """Return the present path of a class that an older ganzoo wrote down; any other value as it is."""
     if not isinstance(path, str):

@@ -93,7 +93,7 @@ def test_its_row_is_well_formed():
 COMMANDS = re.findall(r"^ganzoo .*$", TEXT, flags=re.MULTILINE)
 SMALL = {
     "fit": "--trainer.max_steps 2 --trainer.val_check_interval 2 --evaluate.n 64 --trainer.accelerator cpu",
-    "test": "--evaluate.n_test 64 --trainer.accelerator cpu",
+    "test": "--evaluate.n 64 --trainer.accelerator cpu",
 }
 
 

@@ -21,7 +21,7 @@ from ganzoo.models import DCGAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.priors import Coded, Normal
 from tests.engine.test_resume import folder_of_images, same
-from tests.zoo import SPECIAL, digits, fast, for_d_and_g, make, some, trainer, weights
+from tests.zoo import SPECIAL, digits, fast, for_d_and_g, make, some, trainer, weights, written
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product on a card: bitwise needs it
 CARD = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))
@@ -48,7 +48,7 @@ def convolutions(width=8, side=8, **kwargs):
 
 def run(model, device, steps, folder, checkpoint=None, **kwargs):
     """Train with all that looks at a game meanwhile, and return what ``last.ckpt`` holds."""
-    watching = [Checkpoints(every=3), SampleGrid(every=2), Watch(every=2), Evaluate(n=64, n_test=64), SampleWriter(n=5)]
+    watching = [Checkpoints(every=3), SampleGrid(every=2), Watch(every=2), Evaluate(n=64), SampleWriter(n=5)]
     kwargs = {"limit_val_batches": 1.0, "val_check_interval": 4, "deterministic": True, **kwargs}
     runner = trainer(steps, folder, accelerator=device, callbacks=watching, **kwargs)
     runner.fit(model, datamodule=digits(), ckpt_path=checkpoint)
@@ -89,7 +89,7 @@ def test_a_game_is_judged_written_and_loaded_elsewhere(device, tmp_path):
     runner.test(model, datamodule=digits())
     runner.predict(model, datamodule=digits())
     assert len(list((tmp_path / "samples").iterdir())) == 5
-    assert f'"device": "{runner.strategy.root_device}"' in (tmp_path / "metrics.json").read_text()
+    assert written(tmp_path)["device"] == str(runner.strategy.root_device)
     loaded = ganzoo.load(tmp_path / "checkpoints" / "last.ckpt")
     assert alike(model.to(device).sample(20), loaded.sample(20))
 

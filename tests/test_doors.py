@@ -1,6 +1,5 @@
 """Games of other kinds go through the same doors: a translator, and a game that a user wrote in a file of their own."""
 
-import json
 import os
 
 import numpy as np
@@ -18,7 +17,7 @@ from ganzoo.pixels import to_float, to_uint8
 from ganzoo.roles import Images
 from tests.processes import in_child, on_ranks
 from tests.translator import Negatives, translator
-from tests.zoo import SHAPE, trainer
+from tests.zoo import SHAPE, trainer, written
 
 # -- a translator: two generators, images as conditions, no z
 
@@ -27,7 +26,7 @@ from tests.zoo import SHAPE, trainer
 def run(tmp_path_factory):
     """A translator that was trained, watched, drawn, judged and saved."""
     folder = tmp_path_factory.mktemp("run")
-    game, evaluate, watch = translator(), Evaluate(n=100, n_test=100), Watch(every=5)
+    game, evaluate, watch = translator(), Evaluate(n=100), Watch(every=5)
     callbacks = [SampleGrid(every=0, n=16), watch, evaluate, Checkpoints(metric="fd")]
     how = {"callbacks": callbacks, "limit_val_batches": None, "val_check_interval": 10}
     runner = trainer(40, folder, **how)
@@ -63,7 +62,7 @@ def test_its_grid_shows_each_source_over_what_was_made_of_it(run):
 def test_it_is_watched_and_judged_by_its_translations_of_test_images(run):
     folder, game, evaluate, watch = run
     assert watch.share > 0
-    verdict = json.loads((folder / "metrics.json").read_text())
+    verdict = written(folder)
     assert verdict["n_samples"] == 100
     assert all(value is not None for value in verdict["metrics"].values())
     assert "classes" not in verdict
@@ -226,7 +225,7 @@ class Duel(Generative):
 FIT = [
     *("--model", "Duel", "--model.generator", "OwnPainter", "--model.discriminator", "OwnCritic"),
     *("--data", "Digits", "--data.batch_size", "16", "--run", "run", "--trainer.accelerator", "cpu"),
-    *("--trainer.max_steps", "6", "--trainer.val_check_interval", "6", "--evaluate.n", "20", "--evaluate.n_test", "20"),
+    *("--trainer.max_steps", "6", "--trainer.val_check_interval", "6", "--evaluate.n", "20"),
     *("--grid.every", "3", "--watch.every", "2"),
 ]
 
@@ -249,8 +248,8 @@ def test_a_game_of_the_users_own_goes_through_every_verb(tmp_path, monkeypatch):
     assert f"ganzoo test --import duel --ckpt_path {best}" in log.read_text()
     assert len(list((tmp_path / "run" / "grids").glob("*.png"))) == 2
     assert "watch/diversity" in next((tmp_path / "run" / "csv").rglob("metrics.csv")).read_text()
-    command(tmp_path, log, "test", *mine, "--ckpt_path", best, "--evaluate.n_test", "20")
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["n_samples"] == 20
+    command(tmp_path, log, "test", *mine, "--ckpt_path", best, "--evaluate.n", "20")
+    assert written(tmp_path / "run")["n_samples"] == 20
     command(tmp_path, log, "export", *mine, best, "--out", "published")
     assert "# Duel on Digits" in (tmp_path / "published" / "README.md").read_text()
     command(tmp_path, log, "generate", *mine, "published", "--seeds", "3-9", "--format", "npz", "--out", "a")

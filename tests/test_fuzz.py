@@ -28,7 +28,7 @@ from tests.hostile import (
 )
 
 CKPT = "run/checkpoints/last.ckpt"
-SMALL = ["--evaluate.n", "10", "--evaluate.n_test", "10", "--trainer.logger", "false", "--trainer.max_steps", "5"]
+SMALL = ["--evaluate.n", "10", "--trainer.logger", "false", "--trainer.max_steps", "5"]
 OF_MODEL = {
     "generate": ["--seeds", "0-3", "--format", "npz"],
     "encode": ["run/grids/0000002.png"],

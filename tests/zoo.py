@@ -1,7 +1,9 @@
 """The smallest instance of every variant, on 1x8x8 images, and a Trainer that shows nothing."""
 
 import inspect
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -201,3 +203,9 @@ def trainer(max_steps: int, folder: Any, **kwargs: Any) -> L.Trainer:
 def weights(model: nn.Module) -> dict[str, Tensor]:
     """Return a copy of all weights and buffers."""
     return {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+
+def written(folder, n=None):
+    """Return the verdict that ``test`` or ``validate`` has written into a run's folder: the only one, or that on n."""
+    (path,) = (Path(folder) / "verdicts").glob("*.json" if n is None else f"*_n{n}_*.json")
+    return json.loads(path.read_text())

@@ -212,11 +212,11 @@ def cpu_seconds() -> float:
 
 def verdict(run: Run, n: int) -> Record:
     """Return metrics and floors of ``n`` samples, by their names without the extractor, as ``ganzoo test`` has them."""
-    path = run.folder / "metrics.json"
-    if not path.is_file():
+    folder, name = run.folder / "verdicts", f"*_n{n}_batch{run.batches}.json"
+    if not any(folder.glob(name)):
         last = str(run.folder / "checkpoints" / "last.ckpt")
-        ganzoo(run.folder, "test", "--ckpt_path", last, "--evaluate.n_test", str(n), "--trainer.accelerator", "cpu")
-    found = json.loads(path.read_text())
+        ganzoo(run.folder, "test", "--ckpt_path", last, "--evaluate.n", str(n), "--trainer.accelerator", "cpu")
+    found = json.loads(next(folder.glob(name)).read_text())
     return {part: {key.split("@")[0]: v for key, v in found[part].items()} for part in ("metrics", "floors")}
 
 

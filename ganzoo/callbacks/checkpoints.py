@@ -9,7 +9,8 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.encoders import refresh_encoders
-from ganzoo.callbacks.evaluate import Evaluate, trainer_print
+from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.callbacks.verdicts import trainer_print
 from ganzoo.metrics.judge import KINDS, LOWER
 
 

@@ -1,17 +1,12 @@
 """Judging a game's samples while it trains and afterwards."""
 
-import json
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,13 +14,16 @@ from ganzoo.callbacks.condition import classes_of, conditions_of, labels_of
 from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
 from ganzoo.callbacks.modes import CLASSIFIERS, mode_values, of_classifier
 from ganzoo.callbacks.samples import blocks_of, drawn, extracted
-from ganzoo.files import cache_dir, write_atomically
+from ganzoo.callbacks.verdicts import report, trainer_print
+from ganzoo.files import cache_dir
 from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor, Raw
-from ganzoo.metrics.judge import KINDS, Verdict, floor, judge
+from ganzoo.metrics.judge import Verdict, floor, judge
 from ganzoo.metrics.lenet import LeNet64
 from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference, reference_of
+
+N_VAL, N_TEST = 2_000, 10_000  # samples where none are asked for
 
 
 class Evaluate(L.Callback):
@@ -42,20 +40,17 @@ class Evaluate(L.Callback):
     norm statistics, and one with codes by what the first code tells of their classes.
 
     Args:
-        n: Number of samples in ``fit`` and ``validate``.
-        n_test: Number of samples in ``test``.
+        n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``.
         extractor: What turns images into features; by default the small digit network for grey images and stacked
             digits, raw values for points and colour. Only verified Inception weights may be called FID, KID or
             inception score.
         seed: Seed of the first sample.
     """
 
-    def __init__(
-        self, n: int = 2000, n_test: int = 10_000, extractor: Extractor | None = None, seed: int = 2**20
-    ) -> None:
-        if min(n, n_test) < 10:
-            raise ValueError(f"n and n_test must be at least 10, got {n} and {n_test}")
-        self.n, self.n_test, self.extractor, self.seed = n, n_test, extractor, seed
+    def __init__(self, n: int | None = None, extractor: Extractor | None = None, seed: int = 2**20) -> None:
+        if n is not None and n < 10:
+            raise ValueError(f"n must be at least 10, got {n}")
+        self.n, self.extractor, self.seed = n, extractor, seed
         self.verdict: Verdict | None = None
         self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
@@ -73,13 +68,13 @@ class Evaluate(L.Callback):
         return self.verdict.values[kind]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Judge ``n`` samples; log them in ``fit``, print and write them in ``validate``."""
+        """Judge; log the values in ``fit``, print and write them in ``validate``."""
         if not trainer.sanity_checking:
-            self.run(trainer, pl_module, "val", self.n)
+            self.run(trainer, pl_module, "val", self.n or N_VAL)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Judge ``n_test`` samples; print them and write ``metrics.json`` into the run's folder."""
-        self.run(trainer, pl_module, "test", self.n_test)
+        """Judge; print the values and write them into the run's folder."""
+        self.run(trainer, pl_module, "test", self.n or N_TEST)
 
     def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
         """Judge, log, and outside of ``fit`` report."""
@@ -95,7 +90,10 @@ class Evaluate(L.Callback):
             fd, low = self.verdict.values["fd"], self.verdict.floors["fd"]
             trainer_print(trainer, f"batch {at}: {metric_name('fd', extractor)} {fd:.4g} (floor {low:.2g}, n = {n})")
         elif trainer.is_global_zero:
-            self.report(trainer, pl_module, stage, time.perf_counter() - start)
+            assert self._real is not None
+            seconds = time.perf_counter() - start
+            where = {"stage": stage, "first_seed": self.seed, "batches": at, "seconds": round(seconds, 2)}
+            report(trainer, pl_module, verdict, extractor, self._real[0], where)
 
     def judge(self, trainer: L.Trainer, pl_module: Any, n: int) -> Verdict:
         """Return the verdict on ``n`` samples; computed on rank 0 and sent to all."""
@@ -180,69 +178,6 @@ class Evaluate(L.Callback):
             parts.append(replace(found, labels=labels_of(data.labels(split)[: len(found.features)])))
         return parts[0], parts[1]
 
-    # -- the report
-
-    def report(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> None:
-        """Print a table and write ``metrics.json``; ``validate`` writes beside it, for it judges fewer samples."""
-        assert self.verdict is not None
-        extractor = self.extractor_of(trainer)
-        table = Table(title=f"{self.verdict.n} samples against {data_of(trainer).name} ({stage})")
-        for column in ("metric", "value", "floor", "meaning"):
-            table.add_column(column, justify="right" if column in ("value", "floor") else "left", no_wrap=True)
-        for kind, value in self.verdict.values.items():
-            table.add_row(metric_name(kind, extractor), f"{value:.4g}", self.floor_of(kind), KINDS[kind])
-        Console(width=max(Console().width, 110)).print(table)
-        path = Path(trainer.default_root_dir) / ("metrics.json" if stage == "test" else "validation.json")
-        text = json.dumps(self.record(trainer, pl_module, stage, seconds), indent=2, allow_nan=False)
-        write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
-        trainer_print(trainer, f"floor: {self.verdict.n_floor} real images against the others; written to {path}")
-
-    def floor_of(self, kind: str) -> str:
-        """Return the floor of a metric as it is printed; what says nothing of samples has none."""
-        assert self.verdict is not None
-        return f"{self.verdict.floors[kind]:.4g}" if kind in self.verdict.floors else "-"
-
-    def record(self, trainer: L.Trainer, pl_module: Any, stage: str, seconds: float) -> dict[str, Any]:
-        """Return all that one needs to know to trust the numbers."""
-        assert self.verdict is not None
-        assert self._real is not None
-        extractor = self.extractor_of(trainer)
-        return {
-            "metrics": {metric_name(kind, extractor): finite(value) for kind, value in self.verdict.values.items()},
-            "floors": {metric_name(kind, extractor): finite(value) for kind, value in self.verdict.floors.items()},
-            **self.by_class(data_of(trainer).classes),
-            "stage": stage,
-            "n_samples": self.verdict.n,
-            "n_floor": self.verdict.n_floor,
-            "n_reference": self._real[0].n,
-            "first_seed": self.seed,
-            "weights": "average (G_ema)",
-            "batches": batches_of(trainer, pl_module),
-            "images_seen": getattr(pl_module, "images_seen", 0),
-            "reference": self._real[0].meta,
-            "world_size": trainer.world_size,
-            "device": str(pl_module.device),
-            "torch": torch.__version__,
-            "seconds": round(seconds, 2),
-        }
-
-    def by_class(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the values of each class under ``classes``, if the generator is conditional."""
-        if self.verdict is None or self.verdict.classes is None or self.extractor is None:
-            return {}
-        named = {
-            metric_name(kind, self.extractor): {
-                names[k] if k < len(names) else str(k): finite(value) for k, value in values.items()
-            }
-            for kind, values in self.verdict.classes.items()
-        }
-        return {"classes": named}
-
-
-def finite(value: float) -> float | None:
-    """Return a number as JSON can say it: None if it is infinite or nan."""
-    return value if math.isfinite(value) else None
-
 
 def data_of(trainer: L.Trainer) -> Any:
     """Return the trainer's data.
@@ -274,7 +209,7 @@ def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
 
 def batches_of(trainer: L.Trainer, pl_module: Any) -> int:
     """Return the number of batches that the weights were trained for."""
-    return int(trainer.global_step or getattr(pl_module, "batches_done", 0))
+    return int(getattr(pl_module, "batches_done", trainer.global_step))
 
 
 def _mover(bar: Any) -> Callable[[int], None]:
@@ -282,12 +217,3 @@ def _mover(bar: Any) -> Callable[[int], None]:
         bar.update(n - bar.n)
 
     return move
-
-
-def trainer_print(trainer: L.Trainer, text: str) -> None:
-    """Print without breaking the progress bar."""
-    bar = trainer.progress_bar_callback
-    if bar is not None:
-        bar.print(text)
-    else:
-        tqdm.write(text)

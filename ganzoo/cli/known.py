@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, type] = {
     "checkpoint": ours.Checkpoints,
     "samples": ours.SampleWriter,
 }
+GONE = {"evaluate": ("n_test",)}  # arguments that older runs have
 VALUES = ("seed_everything", "compile")
 LETTERS = 100_000  # of config.yaml
 LIGHTNING: dict[Any, tuple[str, ...]] = {  # classes that call nothing that they are given by name
@@ -67,7 +68,7 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
         elif key == "data":
             layer[key] = checked(value, ImageData, str(path), classes)
         elif key in ARGUMENTS:
-            layer[key] = checked_arguments(ARGUMENTS[key], value, str(path), classes)
+            layer[key] = checked_arguments(ARGUMENTS[key], without(value, GONE.get(key, ())), str(path), classes)
         elif key in VALUES:
             check_plain(value, str(path))
             layer[key] = value
@@ -76,6 +77,11 @@ def run_layer(path: Path, model: Any = None) -> dict[str, Any]:
                 f"{path}: {key!r} is no part of a run: it has {', '.join([*OBJECTS, *ARGUMENTS, *VALUES])}"
             )
     return layer
+
+
+def without(arguments: Any, gone: tuple[str, ...]) -> Any:
+    """Return arguments without those of some names."""
+    return {k: v for k, v in arguments.items() if k not in gone} if isinstance(arguments, dict) else arguments
 
 
 def with_given(config: Any, model: Any) -> Any:

@@ -27,9 +27,9 @@ from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered, option
 from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
-from ganzoo.config import Configurable
+from ganzoo.config import Configurable, config_or_reason
 from ganzoo.data import ImageData
-from ganzoo.engine.game import Game, config_or_reason
+from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub import load
 from ganzoo.hub.tensors import no_larger_than

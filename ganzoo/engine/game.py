@@ -12,7 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
-from ganzoo.config import Configurable, path_of
+from ganzoo.config import Configurable, config_or_reason
 from ganzoo.engine.loop import AtomicCheckpoints, CountBatches
 from ganzoo.engine.optim import Step
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
@@ -35,7 +35,7 @@ class Game(Configurable, L.LightningModule):
         self.automatic_optimization = False
         self.seed = 0
         self.images_seen = 0
-        self.batches_done = 0  # of the checkpoint that was loaded
+        self.batches_done = 0  # by the weights; the trainer's own count is 0 where it only judges
         self.shown: dict[str, float] = {}  # mean of every term over the last window, for bars and loggers
         self._window: list[tuple[int, Terms]] = []
         self._turns: list[Turn] = []
@@ -117,6 +117,7 @@ class Game(Configurable, L.LightningModule):
             if (step + 1) % turn.player.every == 0:
                 terms.update(self.move(turn, batch, step))
         self.images_seen += size_of(batch) * self.trainer.world_size
+        self.batches_done = step + 1
         self._window.append((step, terms))
         if (step + 1) % (self.trainer.log_every_n_steps or 50) == 0:  # type: ignore[attr-defined]
             self.flush_terms(step + 1)
@@ -216,8 +217,7 @@ class Game(Configurable, L.LightningModule):
     def where(self, network: nn.Module) -> dict[str, Any]:
         """Return how a published network was made, and what its weights' names in a checkpoint begin with."""
         prefix = next(name for name, module in self.named_modules() if module is network)
-        made = config_or_reason(network) if isinstance(network, Configurable) else {"reason": not_configurable(network)}
-        return {"prefix": f"{prefix}.", **made}
+        return {"prefix": f"{prefix}.", **config_or_reason(network)}
 
     @classmethod
     def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> NoReturn:
@@ -238,16 +238,3 @@ class Game(Configurable, L.LightningModule):
 def as_list(optimizers: Any) -> list[LightningOptimizer]:
     """Return the optimizers as a list, also if there is one."""
     return list(optimizers) if isinstance(optimizers, (list, tuple)) else [optimizers]
-
-
-def not_configurable(made: object) -> str:
-    """Return why an object cannot be written to a file."""
-    return f"{type(made).__name__} does not remember its arguments; let it inherit from ganzoo.config.Configurable"
-
-
-def config_or_reason(made: Configurable) -> dict[str, Any]:
-    """Return the configuration of an object, or why it has none."""
-    try:
-        return made.config()
-    except ValueError as error:
-        return {"class_path": path_of(type(made)), "reason": str(error)}

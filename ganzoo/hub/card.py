@@ -74,9 +74,11 @@ def judged(measured: dict[str, Any]) -> str:
         for name, value in measured.get("metrics", {}).items()
     ]
     if not rows:
-        return "Not judged: run `ganzoo test --ckpt_path CKPT` before exporting."
+        return "Not judged on its training data: run `ganzoo test --ckpt_path CKPT` before exporting."
+    reference = measured.get("reference") or {}
+    of = f" of {reference['data']}" if isinstance(reference.get("data"), str) else ""
     return (
         f"{measured['n_samples']} samples, seeds from {measured['first_seed']}, against {measured['n_reference']}"
-        " training images; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
+        f" training images{of}; the floor is what real images get.\n\n| metric | value | floor |\n|---|---|---|\n"
         + "\n".join(rows)
     )

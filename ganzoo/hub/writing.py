@@ -22,6 +22,7 @@ from ganzoo.roles import Classes, Generator, Images
 from ganzoo.trust import read_json
 
 SHOWN = 64  # seeds on the card
+HOW = ("batch_size", "seed", "num_workers")  # arguments of data that change no image
 
 
 def publish(game: Game, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None) -> Path:
@@ -31,7 +32,7 @@ def publish(game: Game, folder: str | Path, training: dict[str, Any], metrics: d
         game: Trained.
         folder: Made if needed.
         training: Plain values: data, batches, seed, ...
-        metrics: The content of ``metrics.json``.
+        metrics: A verdict, as ``ganzoo test`` writes it.
 
     Raises:
         ValueError: the game publishes no generator, or a network does not remember its arguments.
@@ -54,7 +55,7 @@ def write_networks(
         variant: How the game that trained them was made.
         folder: Made if needed.
         training: Plain values: data, batches, seed, ...
-        metrics: The content of ``metrics.json``.
+        metrics: A verdict, as ``ganzoo test`` writes it.
         grid: The picture of a translator, whose images are not those of seeds.
     """
     folder, model = Path(folder), Inference(networks)
@@ -95,16 +96,33 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
         raise FileNotFoundError(f"no checkpoint at {path}: export takes a .ckpt")
     model = load(path)
     ours, run = model.config["training"], path.resolve().parent.parent
-    measured = run / "metrics.json"
-    metrics: Any = read_json(measured) if measured.is_file() else None
-    if not is_verdict(metrics) or metrics["batches"] != ours["batches"]:
-        metrics = None  # measured on another checkpoint of the run
+    metrics = verdict_of(run, ours)
     training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     grid = max((run / "grids").glob("*.png"), default=None)
     folder = write_networks(model.networks, model.config["variant"], out, training, metrics, grid)
     told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
     return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
+
+
+def verdict_of(run: Path, ours: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what ``ganzoo test`` wrote of these weights on the data that they were trained on, with most samples.
+
+    Args:
+        run: The run's folder.
+        ours: What the checkpoint says of itself.
+    """
+    found = [read_json(path) for path in sorted((run / "verdicts").glob("*.json"))]
+    found = [one for one in found if is_verdict(one) and one["batches"] == ours["batches"]]
+    found = [one for one in found if images_of(one.pop("data", None)) == images_of(ours["data"])]
+    return max(found, key=lambda one: int(one["n_samples"]), default=None)
+
+
+def images_of(data: Config | None) -> Config:
+    """Return a data module's configuration without what does not change the images."""
+    made = data or {}
+    arguments = {key: value for key, value in (made.get("init_args") or {}).items() if key not in HOW}
+    return {"class_path": made.get("class_path"), "init_args": arguments}
 
 
 def is_verdict(measured: Any) -> bool:

@@ -1,7 +1,6 @@
 """Callbacks: what they write, what they warn of, and that training does not notice them."""
 
 import errno
-import json
 import math
 import os
 import subprocess
@@ -18,7 +17,7 @@ import ganzoo
 from ganzoo.callbacks import Checkpoints, Collapse, Evaluate, Progress, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks import evaluate as evaluating
 from ganzoo.callbacks.watch import diversity
-from ganzoo.data import Gaussians
+from ganzoo.data import Digits, Gaussians
 from ganzoo.engine.turns import NonFinite
 from ganzoo.files import write_atomically
 from ganzoo.metrics.judge import KINDS, Verdict
@@ -26,7 +25,7 @@ from ganzoo.metrics.names import PLAIN
 from ganzoo.models import NSGAN
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
-from tests.zoo import digits, fast, make, trainer, weights
+from tests.zoo import SHAPE, ToImage, digits, fast, make, trainer, weights, written
 
 
 def fit(model, folder, steps, *callbacks, data=None, **kwargs):
@@ -351,26 +350,39 @@ def test_a_real_full_disk(small_disk):
 def test_the_record_says_all_that_one_needs_to_trust_it(tmp_path, capsys):
     model = make("NSGAN")
     fit(model, tmp_path, 3)
-    judged = Evaluate(n=64, n_test=80, seed=500)
+    judged = Evaluate(n=80, seed=500)
     runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None)
     runner.test(model, datamodule=digits(), verbose=False)
-    record = json.loads((tmp_path / "metrics.json").read_text())
+    record = written(tmp_path)
     assert set(record) == {
         *("metrics", "floors", "stage", "n_samples", "n_floor", "n_reference", "first_seed", "weights", "batches"),
-        *("images_seen", "reference", "world_size", "device", "torch", "seconds"),
+        *("images_seen", "reference", "world_size", "device", "torch", "seconds", "data"),
     }
     kinds = set(KINDS) - {"high_quality", "reverse_kl", "class_fd", "label_accuracy", *PLAIN}
     assert set(record["metrics"]) == set(record["floors"]) == {f"{kind}@mnist-lenet64.v1" for kind in kinds}
     assert record["metrics"]["fd@mnist-lenet64.v1"] > record["floors"]["fd@mnist-lenet64.v1"] > 0
     assert (record["stage"], record["n_samples"], record["n_floor"], record["first_seed"]) == ("test", 80, 80, 500)
+    assert record["batches"] == 3
+    assert record["data"] == digits().config()
     assert (record["images_seen"], record["world_size"], record["device"]) == (48, 1, "cpu")
     assert record["reference"]["data"] == "Digits"
     assert record["reference"]["pixels"] == digits().fingerprint("train")
     table = capsys.readouterr().out
     assert all(f"{kind}@mnist-lenet64.v1" in table for kind in kinds)
-    runner.validate(model, datamodule=digits(), verbose=False)
-    assert json.loads((tmp_path / "validation.json").read_text())["n_samples"] == 64
-    assert json.loads((tmp_path / "metrics.json").read_text()) == record
+    assert "80 samples against 1442 train images of Digits" in table
+
+
+def test_verdicts_on_other_weights_images_or_n_stand_beside_each_other(tmp_path):
+    model = make("NSGAN")
+    fit(model, tmp_path, 3)
+    for n, data in ((64, digits()), (80, digits()), (64, Digits(batch_size=16, size=12)), (64, digits())):
+        game = model if data.image_shape == SHAPE else make("NSGAN", generator=ToImage(image_shape=(1, 12, 12)))
+        trainer(1, tmp_path, callbacks=[Evaluate(n=n)], limit_val_batches=None).test(game, data, verbose=False)
+    names = sorted(path.name for path in (tmp_path / "verdicts").iterdir())
+    assert len(names) == 3
+    for n, data, batches in ((64, digits(), 3), (80, digits(), 3), (64, Digits(size=12), 0)):
+        pixels = data.fingerprint("train")[:6]
+        assert f"Digits-{pixels}_mnist-lenet64.v1_n{n}_batch{batches}.json" in names
 
 
 def test_validation_comes_every_so_many_batches_also_across_epochs(tmp_path, capsys):
@@ -437,7 +449,7 @@ def test_points_are_judged_by_their_coordinates(tmp_path):
     data = Gaussians(n_points=300, batch_size=20)
     judged = Evaluate(n=64)
     trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(points(), data, verbose=False)
-    record = json.loads((tmp_path / "validation.json").read_text())
+    record = written(tmp_path)
     assert record["reference"]["dim"] == 2
     assert not any("classifier_score" in name for name in record["metrics"])
 

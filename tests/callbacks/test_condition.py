@@ -26,7 +26,7 @@ from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator
 from tests.data.test_torchvision_sets import write_mnist
 from tests.processes import on_ranks
-from tests.zoo import FromImage, ToImage, digits, make, trainer
+from tests.zoo import FromImage, ToImage, digits, make, trainer, written
 
 
 class Painter(Generator):
@@ -75,7 +75,7 @@ def game(generator):
 def validated(model, data, folder, **kwargs):
     judged = Evaluate(**{"n": 200, **kwargs})
     trainer(1, folder, callbacks=[judged], limit_val_batches=None).validate(model, data, verbose=False)
-    return judged.verdict, json.loads((folder / "validation.json").read_text())
+    return judged.verdict, written(folder)
 
 
 def with_data(data):

@@ -1,7 +1,6 @@
 """What callbacks and verbs make of games with an encoder, or with codes."""
 
 import contextlib
-import json
 import math
 
 import lightning as L
@@ -14,7 +13,7 @@ from torch import nn
 from ganzoo import hub
 from ganzoo.callbacks import Checkpoints, Evaluate, SampleGrid
 from ganzoo.callbacks.encoders import JUDGED, held_out, inferred_values, reconstructed, refresh_encoders, traversals
-from ganzoo.callbacks.evaluate import finite
+from ganzoo.callbacks.verdicts import finite
 from ganzoo.cli import main
 from ganzoo.data import Gaussians
 from ganzoo.hub import publish
@@ -27,7 +26,7 @@ from ganzoo.networks import MLPEncoder, MLPGenerator, WithCodes
 from ganzoo.pictures import grid, pairs, save_png
 from ganzoo.pixels import to_float, to_uint8
 from ganzoo.priors import Coded, Normal
-from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, ToLatent, digits, fast, make, some, trainer, weights
+from tests.zoo import SHAPE, SPECIAL, FromImage, ToImage, ToLatent, digits, fast, make, some, trainer, weights, written
 
 ENCODERS = ["BiGAN", "CVAE", "IBGAN", "IcGAN", "LatentRegressor", "VAE"]
 RECON = {"recon_mse", "recon_psnr", "recon_ratio"}  # 8 x 8 is less than a window of SSIM
@@ -134,13 +133,13 @@ def test_encoders_are_judged_with_the_statistics_of_training_images(tmp_path):
     model = make("LatentRegressor", encoder=Normed(), **fast())
     fit(model, tmp_path, steps=2)
     before, live = weights(model.E_ema), weights(model.E)
-    trainer(2, tmp_path, callbacks=[Evaluate(n_test=64)]).test(model, datamodule=digits(), verbose=False)
+    trainer(2, tmp_path, callbacks=[Evaluate(n=64)]).test(model, datamodule=digits(), verbose=False)
     real = stats_of([x for x, _ in real_blocks()])
     torch.testing.assert_close(model.E_ema.norm.running_mean, real)
     assert (before["norm.running_mean"] - real).abs().max() > 0.1  # the last few generated images have another mean
     assert all(torch.equal(value, weights(model.E)[key]) for key, value in live.items())
     x, _ = held_out(model.trainer, JUDGED)
-    record = json.loads((tmp_path / "metrics.json").read_text())
+    record = written(tmp_path)
     assert record["metrics"]["recon_mse"] == reconstruction_report(x, model.reconstruct(x)).mse
 
 
@@ -186,12 +185,12 @@ def test_new_statistics_do_not_change_training(tmp_path):
 @pytest.mark.parametrize("name", ["NSGAN", "InfoGAN", *ENCODERS])
 def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
     model = make(name, **fast())
-    judge = Evaluate(n_test=64)
+    judge = Evaluate(n=64)
     runner = trainer(2, tmp_path, callbacks=[judge], limit_val_batches=None)
     runner.fit(model, datamodule=digits())
     capsys.readouterr()
     runner.test(model, datamodule=digits(), verbose=False)
-    table, record = capsys.readouterr().out, json.loads((tmp_path / "metrics.json").read_text())
+    table, record = capsys.readouterr().out, written(tmp_path)
     told = {"information", "information_max", "code_accuracy"} if name == "InfoGAN" else set()
     told |= {"information_lower", "information_upper"} if name == "IBGAN" else set()
     expected = told | (RECON if name in ENCODERS else set())
@@ -216,7 +215,7 @@ def test_a_verdict_has_what_the_game_infers(name, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["InfoGAN", "VAE", "IcGAN"])
 def test_what_was_judged_is_published(name, tmp_path, capsys):
     model = make(name, **fast())
-    runner = trainer(2, tmp_path, callbacks=[Evaluate(n_test=64)], limit_val_batches=None)
+    runner = trainer(2, tmp_path, callbacks=[Evaluate(n=64)], limit_val_batches=None)
     runner.fit(model, datamodule=digits())
     (tmp_path / "checkpoints").mkdir()
     runner.save_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
@@ -224,7 +223,7 @@ def test_what_was_judged_is_published(name, tmp_path, capsys):
     assert main(["export", str(tmp_path / "checkpoints" / "last.ckpt"), "--out", str(tmp_path / "it")]) == 0
     capsys.readouterr()
     text = (tmp_path / "it" / "README.md").read_text()
-    record = json.loads((tmp_path / "metrics.json").read_text())
+    record = written(tmp_path)
     for key, value in record["metrics"].items():
         floor = f"{record['floors'][key]:.4g}" if "@" in key else "-"
         assert f"| {key} | {value:.4g} | {floor} |" in text
@@ -267,12 +266,12 @@ def test_the_encoder_that_was_judged_is_published(interrupted, validated, tmp_pa
     file = tmp_path / "checkpoints" / "last.ckpt"
     last = torch.load(file, weights_only=True)["state_dict"]
     again = make("LatentRegressor", 1, **networks, **fast())
-    judge = trainer(4, tmp_path, callbacks=[Evaluate(n_test=64), Checkpoints()])
+    judge = trainer(4, tmp_path, callbacks=[Evaluate(n=64), Checkpoints()])
     judge.test(again, datamodule=digits(), ckpt_path=str(file), verbose=False)
     assert all(torch.equal(last[f"E_ema.{key}"], value) for key, value in weights(again.E_ema).items())
     x, _ = held_out(judge, JUDGED)
     published = hub.load(publish(again, tmp_path / "published", {"data": None}))
-    record = json.loads((tmp_path / "metrics.json").read_text())
+    record = written(tmp_path)
     assert record["metrics"]["recon_mse"] == reconstruction_report(x, published.reconstruct(x)).mse
     assert record["batches"] == (2 if interrupted else 4)
 

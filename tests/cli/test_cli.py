@@ -31,11 +31,11 @@ from ganzoo.models import LatentEncoder
 from ganzoo.networks import DCGANEncoder, DCGANGenerator
 from ganzoo.pixels import to_uint8
 from tests.processes import in_child, on_ranks
-from tests.zoo import some
+from tests.zoo import some, written
 
 TINY = [
     *("--config", "models/nsgan", "--config", "trainer/cpu", "--data.batch_size", "32", "--trainer.max_steps", "4"),
-    *("--trainer.val_check_interval", "2", "--evaluate.n", "64", "--evaluate.n_test", "80", "--grid.every", "2"),
+    *("--trainer.val_check_interval", "2", "--evaluate.n", "64", "--grid.every", "2"),
     *("--model.generator.width", "16", "--model.discriminator.width", "16"),
 ]
 
@@ -257,7 +257,7 @@ def test_a_wrong_call_is_one_line_with_the_nearest_name(words, message, refused)
         ("--model.n_critic 0", "n_critic must be at least 1, got 0"),
         ("--model.d_optimizer.lr 0", "lr must be positive, got 0.0"),
         ("--data.batch_size 0", "batch_size must be at least 1, got 0"),
-        ("--evaluate.n 3", "n and n_test must be at least 10, got 3 and 10000"),
+        ("--evaluate.n 3", "n must be at least 10, got 3"),
         ("--checkpoint.metric fid", "no metric 'fid': choose one of fd, kd, precision"),
         ("--data.size 9", "image_shape must be (channels, size, size) with size one of 8, 16"),
         ("--ckpt_path nowhere.ckpt", "no checkpoint at nowhere.ckpt; in that folder: none"),
@@ -423,15 +423,14 @@ def test_fit_leaves_a_run(home):
     assert [row.split(",")[header.split(",").index("step")] for row in rows][-1] == "4"
 
 
-def test_test_needs_nothing_but_a_checkpoint_and_judges_more_than_validate(home):
+def test_test_needs_nothing_but_a_checkpoint_and_n_is_n_in_every_verb(home):
     path = "a/checkpoints/last.ckpt"
-    small = ["--evaluate.n", "64", "--evaluate.n_test", "80"]
-    for verb, name, n in (("test", "metrics.json", 80), ("validate", "validation.json", 64)):
-        status, text = call(home, verb, "--ckpt_path", path, *small)
+    for verb, n in (("test", 80), ("validate", 64)):
+        status, text = call(home, verb, "--ckpt_path", path, "--evaluate.n", str(n))
         assert status == 0, text
         assert "fd@mnist-lenet64.v1" in text
-        assert f"{n} samples against Digits" in text
-        record = json.loads((home / "a" / name).read_text())
+        assert f"{n} samples against 1442 train images of Digits" in text, text
+        record = written(home / "a", n)
         assert (record["n_samples"], record["batches"], record["images_seen"]) == (n, 4, 128)
     status, text = call(home, "export", path, "--out", "judged")
     assert status == 0, text

@@ -143,7 +143,7 @@ def run(tmp_path_factory):
 def test_a_game_of_ones_own_is_tested_exported_sampled_and_resumed(run):
     checkpoint = "a/checkpoints/last.ckpt"
     words = ["--import", "my_gan_of_test"]
-    assert call(run, "test", *words, "--ckpt_path", checkpoint, "--evaluate.n_test", "80")[0] == 0
+    assert call(run, "test", *words, "--ckpt_path", checkpoint, "--evaluate.n", "80")[0] == 0
     assert call(run, "export", *words, checkpoint, "--out", "published")[0] == 0
     assert call(run, "generate", checkpoint, *words, "--out", "one")[0] == 0
     assert call(run, "generate", "published", *words, "--out", "two")[0] == 0
@@ -189,7 +189,7 @@ def test_two_ranks_import_it_too(tmp_path):
     """Lightning starts the second rank by repeating the command line."""
     (tmp_path / "my_gan_of_test.py").write_text(MINE)
     words = ["fit", "--import", "my_gan_of_test", *TINY, "--model", "MyGAN", "--model.generator", "MyG", "--run", "a"]
-    words += ["--trainer.devices", "2", "--trainer.logger", "false", "--evaluate.n", "10", "--evaluate.n_test", "10"]
+    words += ["--trainer.devices", "2", "--trainer.logger", "false", "--evaluate.n", "10"]
     path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "ganzoo", *words]
     done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)

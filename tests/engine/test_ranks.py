@@ -140,7 +140,7 @@ def test_plain_ddp_is_refused_with_one_line(tmp_path):
 def judge(folder):
     world = int(os.environ.get("WORLD_SIZE", 1))
     model = make("NSGAN")
-    evaluate = Evaluate(n=200, n_test=200)
+    evaluate = Evaluate(n=200)
     strategy = "game" if world > 1 else "auto"
     runner = trainer(1, folder, callbacks=[evaluate], devices=world, strategy=strategy, limit_val_batches=None)
     runner.validate(model, datamodule=digits(), verbose=False)

@@ -143,21 +143,26 @@ def test_a_checkpoint_loads_as_its_average(run, checkpoint):
     assert loaded.config["training"]["batches"] == 3
 
 
-def test_export_takes_the_verdict_of_the_same_weights_only(run, checkpoint, tmp_path):
+def test_export_takes_the_verdict_of_the_same_weights_and_data_only(run, checkpoint, tmp_path):
     verdict = {"metrics": {"fd@x": 2.0}, "floors": {"fd@x": 0.5}, "n_samples": 10, "first_seed": 7, "n_reference": 9}
-    metrics = run[0] / "metrics.json"
-    for batches, judged in ((3, True), (2, False)):
-        metrics.write_text(json.dumps({**verdict, "batches": batches}))
+    trained_on = json.loads(json.dumps(digits().config()))
+    verdict["reference"] = {"data": "Digits"}
+    other = {"class_path": "ganzoo.data.MNIST", "init_args": {}}
+    metrics = run[0] / "verdicts" / "one.json"
+    metrics.parent.mkdir()
+    for batches, data, judged in ((3, trained_on, True), (2, trained_on, False), (3, other, False)):
+        metrics.write_text(json.dumps({**verdict, "batches": batches, "data": data}))
         line = export_checkpoint(checkpoint, tmp_path / "out")
         config = json.loads((tmp_path / "out" / "config.json").read_text())
         card = (tmp_path / "out" / "README.md").read_text()
         assert bool(config["metrics"]) == judged
         assert ("| fd@x | 2 | 0.5 |" in card) == judged
-        assert ("Not judged" in card) != judged
+        assert ("against 9 training images of Digits" in card) == judged
+        assert ("Not judged on its training data" in card) != judged
         assert str(tmp_path / "out") in line
     assert "# NSGAN on Digits" in card
     assert config["training"]["images_seen"] == 48
-    metrics.unlink()
+    shutil.rmtree(metrics.parent)
 
 
 def test_a_published_folder_holds_what_it_should(published):
