@@ -47,6 +47,7 @@ ARROWS = {
     ],
     "callbacks": [
         *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
+        "config",
     ],
     "models": ["inference", "engine", "losses", "roles", "priors"],
     "latent": ["inference", "roles", "priors", "metrics", "pictures", "pixels", "files"],

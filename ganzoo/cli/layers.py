@@ -8,39 +8,49 @@ from typing import Any
 from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli.known import OBJECTS, run_layer
+from ganzoo.cli.merge import Layers
 from ganzoo.hub.games import fitting
 from ganzoo.trust import checked
 
 RUNS = Path("runs")
 
 
-def layered(argv: list[str]) -> list[str]:
-    """Return the arguments of a verb with all layers of configuration as ``--config``, lowest first.
+def layered(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of a verb with all layers of configuration in one ``--config``.
+
+    The arguments of a class that an upper layer replaces by another class are left out; for each such class a line is
+    returned that says so.
 
     Raises:
         ValueError: a configuration or checkpoint does not exist or cannot be read.
     """
     verb, rest = argv[0], with_config_paths(argv[1:])
     if {"-h", "--help"} & set(rest) or any(word.endswith(".help") for word in rest):
-        return [verb, *rest]
+        return [verb, *rest], []
     rest, checkpoint = with_checkpoint_path(rest)
-    layers = ["--config", str(config_folder() / "defaults.yaml")]
-    if checkpoint is not None:
-        layers += ["--config", checkpoint_layer(checkpoint, verb)]
     given, words = split_configs(rest)
-    return [verb, *layers, *given, *words]
+    layers = Layers()
+    layers.add(str(config_folder() / "defaults.yaml"))
+    if checkpoint is not None:
+        layers.add(checkpoint_layer(checkpoint, verb))
+    for source in given:
+        layers.add(source)
+    layers.add_words(words)
+    return [verb, "--config", json.dumps(layers.config, default=str), *words], layers.gone
 
 
 def split_configs(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Return the ``--config`` options and all others: an option wins over a file wherever it stands."""
+    """Return what ``--config`` names, and all other words: an option wins over a file wherever it stands."""
     given: list[str] = []
     words: list[str] = []
     following = iter(argv)
     for word in following:
         if word in ("--config", "-c"):
-            given += [word, *itertools.islice(following, 1)]
+            given += itertools.islice(following, 1)
+        elif word.startswith("--config="):
+            given.append(word.partition("=")[2])
         else:
-            (given if word.startswith("--config=") else words).append(word)
+            words.append(word)
     return given, words
 
 

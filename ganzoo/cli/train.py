@@ -110,12 +110,14 @@ class ZooCLI(LightningCLI):
         """Put the layers in order and parse."""
         imported = set(sys.modules)
         try:
-            words = layered(list(args))
+            words, gone = layered(list(args))
             self.config = parser.parse_args([*words, *given_generator(words)])
         except WrongCall as error:
             options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
             raise ValueError(explain(str(error), list(args), options)) from None
         check_imports(self.config[self.config.subcommand], imported)
+        for line in gone if os.environ.get("LOCAL_RANK", "0") == "0" else ():
+            print(f"ganzoo: {line}", file=sys.stderr)
 
     def instantiate_classes(self) -> None:
         """Make the objects; a wrong value is one line, not what the parser makes of it."""

@@ -358,7 +358,7 @@ def test_a_game_over_a_trained_generator_asks_for_it(cli):
     ("words", "message"),
     [
         (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
-        (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 28, 28\)"),
+        (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 32, 32\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
     ],
