@@ -223,7 +223,7 @@ def contrast(x: Tensor) -> Tensor:
 
 def translation(x: Tensor) -> Tensor:
     """Shift every image by up to 1/8 of its sides in whole pixels, and fill up with 0."""
-    down, right = (_integers(x, -(side // 8), side // 8) for side in x.shape[2:])
+    down, right = (_integers(x, -_part(side, 8), _part(side, 8)) for side in x.shape[2:])
     return shift(x, down, right)
 
 
@@ -243,7 +243,7 @@ AUGMENTATIONS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 def shift(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Shift image n of x, [N, C, H, W], by down[n] and right[n] pixels, at most 1/8 of its sides; fill with 0."""
     n, c, h, w = x.shape
-    v, u = h // 8, w // 8
+    v, u = _part(h, 8), _part(w, 8)
     images, channels, rows, columns = (torch.arange(size, device=x.device) for size in (n, c, h, w))
     return F.pad(x, (u, u, v, v))[
         images[:, None, None, None],
@@ -261,12 +261,17 @@ def _integers(x: Tensor, low: int, high: int) -> Tensor:
     return torch.randint(low, high + 1, (len(x),), device=x.device)
 
 
+def _part(side: int, n: int) -> int:
+    """Return the n-th part of a side in whole pixels, halves rounded up as in the paper's code: 4 of 28 by 8."""
+    return int(side / n + 0.5)
+
+
 def _half(x: Tensor, side: int) -> Tensor:
     """Draw which of ``side`` pixels are in a span of half of them, [N, side].
 
     The middle of the span is any pixel; if its length is even, any edge of a pixel.
     """
-    length = side // 2
+    length = _part(side, 2)
     first = _integers(x, 0, side - length % 2) - length // 2
     behind = torch.arange(side, device=x.device) - first[:, None]
     return (behind >= 0) & (behind < length)

@@ -371,16 +371,19 @@ def test_shift_moves_whole_pixels_and_fills_with_zeros() -> None:
     assert torch.equal(w.shift(x, down, right), expected)
 
 
-def test_translation_reaches_every_shift_of_an_eighth_of_the_side() -> None:
-    x = torch.zeros(1500, 1, 16, 16)
+@pytest.mark.parametrize(("side", "most"), [(16, 2), (28, 4), (32, 4), (20, 3), (19, 2)])
+def test_translation_reaches_every_shift_of_an_eighth_of_the_side(side: int, most: int) -> None:
+    """Halves are rounded up, as by the paper's code: int(28 * 0.125 + 0.5) = 4."""
+    n, k = 60 * (2 * most + 1) ** 2, 2 * most + 1
+    x = torch.zeros(n, 1, side, side)
     x[:, 0, 8, 8] = 1
     _, _, rows, columns = w.translation(x).nonzero(as_tuple=True)
-    counts = torch.zeros(5, 5).index_put((rows - 6, columns - 6), torch.ones(()), accumulate=True)
-    assert counts.sum() == 1500
+    counts = torch.zeros(k, k).index_put((rows - 8 + most, columns - 8 + most), torch.ones(()), accumulate=True)
+    assert counts.sum() == n
     assert ((counts - 60).abs() < 4.5 * math.sqrt(60)).all()
 
 
-@pytest.mark.parametrize(("size", "mean_side"), [(8, 30 / 9), (14, 86 / 14)])
+@pytest.mark.parametrize(("size", "mean_side"), [(8, 30 / 9), (14, 86 / 14), (7, 26 / 8)])
 def test_cutout_blanks_a_rectangle_of_half_the_side_that_may_stick_out(size: int, mean_side: float) -> None:
     hole = w.cutout(torch.ones(3000, 2, size, size)) == 0
     assert torch.equal(hole[:, 0], hole[:, 1])
@@ -389,8 +392,8 @@ def test_cutout_blanks_a_rectangle_of_half_the_side_that_may_stick_out(size: int
     for spans in (rows, columns):
         assert (spans.int().diff(dim=1).abs().sum(dim=1) <= 2).all()
         lengths = spans.sum(dim=1)
-        assert lengths.max() == size // 2
-        assert lengths.min() == (size // 2 + 1) // 2
+        assert lengths.max() == int(size / 2 + 0.5)
+        assert lengths.min() == (int(size / 2 + 0.5) + 1) // 2
         assert lengths.float().mean().item() == pytest.approx(mean_side, rel=0.03)
     assert hole[:, 0].float().mean().item() == pytest.approx((mean_side / size) ** 2, rel=0.05)
 
