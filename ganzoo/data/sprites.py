@@ -17,8 +17,9 @@ SPLIT_SEED = 2017  # never to change: it decides who is in which split
 HELD_OUT = 5000  # images for validation and for testing
 CANVAS = 64
 REACH = 16  # pixels that a sprite may reach from its centre
-WIDTH = CANVAS / 3  # side of the largest square
-ELONGATION = 5 / 3  # of the ellipse
+WIDTH = 19.18  # side of the largest square, whose white pixels are those of dSprites: 368
+ELLIPSE, HEART = 0.885, 0.780  # sizes beside it: 288 and 224 white pixels
+ELONGATION = 13 / 7  # of the ellipse
 
 
 class Sprites(ImageData):
@@ -82,7 +83,8 @@ class Sprites(ImageData):
 def draw(factors: Tensor, size: int = CANVAS) -> Tensor:
     """Draw one sprite per row of factors.
 
-    The area of each shape is (64/3 s)² pixels at scale s. Its centroid is the centre of the pixel in column
+    At scale s a square has s² 19.18² = s² 368 pixels, an ellipse s² 288 and a heart s² 224: so many white pixels were
+    counted in the authors' picture of the data at s = 1. The centroid of a shape is the centre of the pixel in column
     16 + x and row 16 + y, counted from 0 at the top left. Orientation k turns by 2π k / 40, counterclockwise. At
     k = 0 a square stands on a side, an ellipse lies and a heart stands upright. No sprite leaves the canvas.
 
@@ -140,16 +142,16 @@ def _square(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _ellipse(u: Tensor, v: Tensor) -> Tensor:
-    """Tell who is inside semi-axes a, b with a b = 1/π."""
-    return u.square() / ELONGATION + v.square() * ELONGATION < 1 / math.pi
+    """Tell who is inside semi-axes a, b with a b = 0.885²/π, so that the area is 0.885²."""
+    return u.square() / ELONGATION + v.square() * ELONGATION < ELLIPSE**2 / math.pi
 
 
 def _heart(u: Tensor, v: Tensor) -> Tensor:
     """Tell who is inside a square of side a on its corner, with half a disc on each of its two upper sides.
 
-    Its area a² (1 + π/4) is 1. Its centroid lies √2 a (π/8 + 1/6) / (2 + π/2) above the centre of the square.
+    Its area a² (1 + π/4) is 0.780². Its centroid lies √2 a (π/8 + 1/6) / (2 + π/2) above the centre of the square.
     """
-    a = 1 / math.sqrt(1 + math.pi / 4)
+    a = HEART / math.sqrt(1 + math.pi / 4)
     v = v + math.sqrt(2) * a * (math.pi / 8 + 1 / 6) / (2 + math.pi / 2)
     p, q = (v + u).abs() / math.sqrt(2), (v - u).abs() / math.sqrt(2)
     offset = a / math.sqrt(8)

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import skip_init
 from tqdm import tqdm
 
 from ganzoo.metrics.disentanglement import varying
@@ -30,6 +32,7 @@ def higgins(
     n_pairs: int = 64,
     n_train: int = 10_000,
     n_test: int = 5_000,
+    steps: int | None = None,
     block: int = 1024,
     seed: int = 0,
 ) -> float:
@@ -40,14 +43,16 @@ def higgins(
         Score: accuracy of multinomial logistic regression from x to k on points that it has not seen.
 
     Chance is 1 / K for K factors that can be fixed, and that is about what constant codes get. x is not
-    standardised: doing so lifts untrained networks. But the classifier is regularised (C = 1), so codes of a
+    standardised: doing so lifts untrained networks. But the classifier is regularised or stopped, so codes of a
     small scale score less. PCA has 84.9 % in the paper: show it beside any model.
 
     Higgins et al., "β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", 2017.
     https://openreview.net/forum?id=Sy2fzU9gl
 
-    Differs from the paper: the classifier is fitted to convergence instead of by Adagrad, and no run is discarded
-    (the paper leaves out the worse half).
+    The paper's classifier is stopped after a number of steps that it does not say, and the score depends on it: with
+    1,000 and 5,000 steps of Adagrad(1e-2) PCA of sprites has 84 and 96 %. So say ``steps`` beside a score.
+
+    Differs from the paper: no run is discarded (the paper leaves out the worse half).
 
     Args:
         represent: Images uint8 [N, C, H, W] to codes [N, d], the posterior mean.
@@ -58,6 +63,8 @@ def higgins(
         n_pairs: L, pairs of a point.
         n_train: Points that the classifier learns from.
         n_test: Points that it is scored on.
+        steps: Steps of Adagrad with learning rate 1e-2, each on 64 points; None: the classifier is fitted to
+            convergence, with C = 1.
         block: Images that are encoded at once, about; at least one point, 2 L images.
         seed: Of all factors that are drawn.
 
@@ -75,9 +82,28 @@ def higgins(
         v[1, rows, :, k] = v[0, rows, :, k]
         first, second = _encode(represent, draw, v)
         points.append((first - second).abs().mean(dim=1))
-    x, y = torch.cat(points).numpy(), labels.numpy()
-    classifier = LogisticRegression(max_iter=10_000).fit(x[:n_train], y[:n_train])
-    return float(classifier.score(x[n_train:], y[n_train:]))
+    x = torch.cat(points)
+    if steps is not None:
+        logits = by_adagrad(x[:n_train], labels[:n_train], len(fixed), steps, generator)(x[n_train:])
+        return float((logits.argmax(dim=1) == labels[n_train:]).double().mean())
+    classifier = LogisticRegression(max_iter=10_000).fit(x[:n_train].numpy(), labels[:n_train].numpy())
+    return float(classifier.score(x[n_train:].numpy(), labels[n_train:].numpy()))
+
+
+def by_adagrad(x: Tensor, labels: Tensor, n_classes: int, steps: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear softmax classifier of points x, [N, d], after so many steps, each on 64 of them."""
+    classifier: nn.Linear = skip_init(nn.Linear, x.shape[1], n_classes, dtype=x.dtype)
+    bound = x.shape[1] ** -0.5  # as torch draws them
+    for weights in classifier.parameters():
+        nn.init.uniform_(weights, -bound, bound, generator=generator)
+    optimizer = torch.optim.Adagrad(classifier.parameters(), lr=1e-2)
+    for _ in range(steps):
+        some = torch.randint(len(x), (64,), generator=generator)
+        optimizer.zero_grad()
+        cross_entropy(classifier(x[some]), labels[some]).backward()
+        optimizer.step()
+    classifier.requires_grad_(False)
+    return classifier
 
 
 def factor_vae(

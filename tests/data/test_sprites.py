@@ -13,9 +13,9 @@ CONFIG = Path(__file__).parents[2] / "configs" / "data" / "sprites.yaml"
 WHOLE = 589_824  # training images that there are
 PERIODS = torch.tensor([10, 20, 40])  # orientations that a square, an ellipse and a heart show
 FINGERPRINTS = {
-    "train": "377238f670039eae18c055fae4587a2544aa0d9fad8d5e3c17ca39c9a4ae7699",
-    "val": "219ca5502db129e9b96ae76165d50491bbccb764c4921fae4648927cbe011d66",
-    "test": "c70f1a1f3f0b0da9e05bb86ebc9b49022e45f076857dff4b78353873c142b4d7",
+    "train": "a65b1bc12dae36a4f534676cfe34a163dbe32b4affcf82299ad934de153c2d92",
+    "val": "d8f289e9984d2864d5d9e5c37a51c1153c35c886513d86ba222281a0dc9f4ef1",
+    "test": "cdd3a816ca7447f29f02a80fdcdddc22d9646b99f1ac4634ad88492ea7c213e6",
 }
 
 
@@ -52,13 +52,13 @@ def moments(images):
 
 
 def test_the_largest_square_and_ellipse_by_hand():
-    """Half a side is 10.67, the semi-axes are 64 / 3 √(5 / 3π) = 15.54 and 64 / 3 √(3 / 5π) = 9.32."""
+    """Half a side is 9.59, the semi-axes are 0.885 · 19.18 √(13 / 7π) = 13.05 and 0.885 · 19.18 √(7 / 13π) = 7.03."""
     square, ellipse = draw(torch.tensor([[0, 5, 0, 3, 30], [1, 5, 0, 3, 30]]))[:, 0]
     box = torch.zeros(64, 64, dtype=torch.uint8)
-    box[46 - 10 : 46 + 11, 19 - 10 : 19 + 11] = 255
+    box[46 - 9 : 46 + 10, 19 - 9 : 19 + 10] = 255
     assert torch.equal(square, box)
-    assert ellipse[46].nonzero().flatten().tolist() == list(range(19 - 15, 19 + 16))
-    assert ellipse[:, 19].nonzero().flatten().tolist() == list(range(46 - 9, 46 + 10))
+    assert ellipse[46].nonzero().flatten().tolist() == list(range(19 - 13, 19 + 14))
+    assert ellipse[:, 19].nonzero().flatten().tolist() == list(range(46 - 7, 46 + 8))
 
 
 def test_the_heart_stands_upright_on_its_point():
@@ -68,10 +68,10 @@ def test_the_heart_stands_upright_on_its_point():
     lowest = int(rows.nonzero()[-1])
     assert rows[lowest] == 1
     assert heart[lowest, 16]
-    assert top[16] > top[10] + 1, "there is a notch between the lobes"
-    # a = 64/3 / √(1 + π/4) = 15.97: width (1/√2 + 1) a = 27.3, the point lies (1/√2 + 0.2215) a = 14.83 below
-    assert heart.any(dim=0).sum() == 27
-    assert lowest - 16 == 14
+    assert top[16] > top[12] + 1, "there is a notch between the lobes"
+    # a = 0.78 · 19.18 / √(1 + π/4) = 11.2: width (1/√2 + 1) a = 19.1, the point lies (1/√2 + 0.2215) a = 10.4 below
+    assert heart.any(dim=0).sum() == 19
+    assert lowest - 16 == 10
 
 
 def test_orientations_turn_counterclockwise():
@@ -81,7 +81,7 @@ def test_orientations_turn_counterclockwise():
     _, _, (xx, yy, xy) = moments(draw(factors))
     angle = torch.atan2(-2 * xy, xx - yy) / 2
     wrong = (angle - factors[:, 2] * (2 * math.pi / 40) + math.pi / 2) % math.pi - math.pi / 2
-    assert wrong.abs().max() < math.radians(1.5)
+    assert wrong.abs().max() < math.radians(2.5)
 
 
 def test_a_square_has_four_symmetries_an_ellipse_two_and_a_heart_none():
@@ -93,14 +93,17 @@ def test_a_square_has_four_symmetries_an_ellipse_two_and_a_heart_none():
 def test_the_ellipse_is_no_circle():
     """The variances along the axes are a² / 4 and b² / 4."""
     _, _, (xx, yy, _) = moments(draw(every([1], [5], [0], [15], [15])))
-    assert float(xx / yy) == pytest.approx((5 / 3) ** 2, rel=0.02)
-    assert float(xx) == pytest.approx((64 / 3) ** 2 * 5 / 3 / math.pi / 4, rel=0.02)
+    assert float(xx / yy) == pytest.approx((13 / 7) ** 2, rel=0.03)
+    assert float(xx) == pytest.approx((0.885 * 19.18) ** 2 * 13 / 7 / math.pi / 4, rel=0.02)
 
 
-def test_shapes_have_equal_areas_which_grow_with_the_scale():
+def test_areas_are_those_of_dsprites_and_grow_with_the_scale():
+    """White pixels at scale 1, counted in the authors' picture of the data; over all pictures 0.0422 are white."""
     area = (stamps() > 0).flatten(3).sum(dim=3).double()
-    truth = (64 / 3 * torch.linspace(0.5, 1, 6, dtype=torch.float64)).square()[None, :]
+    truth = torch.tensor([368.0, 288.0, 224.0])[:, None] * torch.linspace(0.5, 1, 6, dtype=torch.float64).square()
+    assert (area[:, 5].mean(dim=1) / truth[:, 5] - 1).abs().max() < 0.005
     assert (area.mean(dim=2) / truth - 1).abs().max() < 0.03
+    assert area.mean().item() / 64**2 == pytest.approx(0.0425, abs=0.0005)
     assert (area / truth[..., None] - 1).abs().max() < 0.12
 
 
