@@ -10,6 +10,11 @@ torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 warnings.filterwarnings("ignore", message=".*LeafSpec.*")
 
 
+def pytest_collection_modifyitems(items):
+    """Put what compiles last: torch's compilers start threads, after which no child of the process can go backward."""
+    items.sort(key=lambda item: "compiles" in item.keywords)
+
+
 def pytest_report_header():
     return f"kernels: {torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()}"
 

@@ -165,6 +165,7 @@ def test_mixed_precision_moves_as_single_precision_does(name, precision, how, de
 
 
 @devices
+@pytest.mark.compiles
 @pytest.mark.skipif(not hasattr(torch._dynamo.config, SWITCH), reason="refused: this torch cannot compile a game")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore:TensorFloat32 tensor cores")
 @pytest.mark.parametrize("name", ["NSGAN", "WGANGP"])

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from ganzoo.losses.penalties import with_input_gradient
-from tests.processes import in_child
 
 SHAPES = pytest.mark.parametrize("shape", [(3,), (1, 4, 4), (3, 2, 5)])
 
@@ -106,19 +105,11 @@ def test_true_precisions_stay_what_they_are(dtype):
     assert logits.dtype == gradient.dtype == dtype
 
 
-@pytest.mark.parametrize("compiler", [{"backend": "eager"}, {"backend": "aot_eager"}])
+@pytest.mark.compiles
+@pytest.mark.parametrize(
+    "compiler", [{"backend": "eager"}, {"backend": "aot_eager"}, pytest.param({}, marks=pytest.mark.slow)]
+)
 def test_a_compiled_network_goes_through_its_eager_forward(compiler):
-    check_compiled(compiler)
-
-
-@pytest.mark.slow
-def test_so_does_one_with_the_default_compiler(tmp_path):
-    """In a child: it starts threads of autograd's, after which no child of this process could go backward."""
-    log = tmp_path / "log"
-    assert in_child(lambda: check_compiled({}), log) == 0, log.read_text()
-
-
-def check_compiled(compiler):
     plain, compiled, x = Smooth(dtype=torch.float32), Smooth(dtype=torch.float32), images(4, (3,))
     compiled.compile(**compiler)
     compiled(x).sum().backward()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.metrics.disentanglement import dci, mig, sap
-from ganzoo.metrics.higgins import factor_vae, higgins
+from ganzoo.metrics.higgins import by_adagrad, factor_vae, higgins
 
 SIZES = (3, 4, 5)
 GRID = torch.cartesian_prod(*[torch.arange(size) for size in SIZES])
@@ -93,6 +93,29 @@ def test_a_pair_shares_one_factor_and_all_else_is_independent():
     assert (inside.amin(dim=1) < inside.amax(dim=1)).all()  # pairs of one point do not share the value
     rate = (v[0] == v[1])[..., 0].double().mean()
     assert float(rate) == pytest.approx(1 / 2, abs=5 * 0.5 / math.sqrt(60 * L))
+
+
+def test_higgins_classifier_can_be_stopped_and_sees_more_with_every_step():
+    def score(steps, codes=true):
+        return higgins(codes, same, SIZES, n_pairs=8, steps=steps, **SMALL)
+
+    state = torch.get_rng_state()
+    few, more = score(1), score(100)
+    assert few < more - 0.05
+    assert score(2000) > 0.99
+    assert score(1000, constant) == pytest.approx(1 / 3, abs=0.1)
+    assert score(100) == more
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_adagrad_by_hand():
+    """One step from Adagrad's start moves every weight by lr against the sign of its gradient."""
+    x, labels = torch.tensor([[1.0, -2.0]], dtype=torch.float64), torch.tensor([1])
+    bound = 2**-0.5
+    first = torch.empty(2, 2, dtype=torch.float64).uniform_(-bound, bound, generator=torch.Generator().manual_seed(3))
+    after = by_adagrad(x, labels, 2, 1, torch.Generator().manual_seed(3))
+    step = 0.01 * torch.tensor([[-1.0, 1.0], [1.0, -1.0]], dtype=torch.float64)
+    torch.testing.assert_close(after.weight, first + step, rtol=0, atol=1e-8)
 
 
 def test_higgins_can_only_see_the_factors_that_are_fixed():

@@ -177,6 +177,7 @@ def test_float64_stays_float64(cls: type, norm: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 @pytest.mark.parametrize(("cls", "norm"), [*NORMED_G, *NORMED_D])
 def test_compiled_network_computes_the_same(cls: type, norm: str) -> None:
     torch.compiler.reset()

@@ -286,6 +286,7 @@ def test_double_backward_agrees_with_finite_differences(size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 @pytest.mark.parametrize("cls", BOTH)
 def test_compiled_network_computes_the_same(cls: type) -> None:
     torch.compiler.reset()
