@@ -6,7 +6,7 @@ from ganzoo.callbacks.compile import Compile
 from ganzoo.callbacks.evaluate import Evaluate
 from ganzoo.callbacks.grid import SampleGrid
 from ganzoo.callbacks.progress import Progress
-from ganzoo.callbacks.watch import Collapse, Watch
+from ganzoo.callbacks.watch import Collapse, Explosion, Watch
 from ganzoo.callbacks.writer import SampleWriter
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Collapse",
     "Compile",
     "Evaluate",
+    "Explosion",
     "Progress",
     "SampleGrid",
     "SampleWriter",

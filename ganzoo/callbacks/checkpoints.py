@@ -83,12 +83,20 @@ class Checkpoints(Checkpoint):
             self.save(trainer, "last")
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Say how a run that was interrupted goes on."""
-        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.state.fn == "fit":
-            last = self.folder(trainer) / "last.ckpt"
-            resume = f"resume with `ganzoo fit --ckpt_path {last}`"
-            early = f"there is no {last} yet, which is written every {self.every} batches"
-            trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {resume if last.is_file() else early}")
+        """Say how a run that was interrupted, or whose numbers broke, goes on."""
+        if trainer.is_global_zero and trainer.state.fn == "fit":
+            if isinstance(exception, KeyboardInterrupt):
+                trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {self.resume(trainer)}")
+            elif isinstance(exception, ArithmeticError):
+                trainer_print(trainer, f"stopped at batch {trainer.global_step}: {self.resume(trainer)}")
+
+    def resume(self, trainer: L.Trainer) -> str:
+        """Return how a run goes on from a checkpoint that there is."""
+        there = [path for name in ("last", "best") if (path := self.folder(trainer) / f"{name}.ckpt").is_file()]
+        if not there:
+            return f"there is no {self.folder(trainer) / 'last.ckpt'} yet, which is written every {self.every} batches"
+        best = f" (or from {there[1]}, of batch {self.best_batch})" if len(there) > 1 else ""
+        return f"resume with `ganzoo fit --ckpt_path {there[0]}`{best}"
 
     def better(self, value: float) -> bool:
         """Whether ``value`` beats the best so far; a value that is not a finite number never does."""

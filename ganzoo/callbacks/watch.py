@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -16,13 +17,20 @@ class Collapse(UserWarning):
     """The samples have become alike."""
 
 
+class Explosion(UserWarning):
+    """A weight or a term has become huge."""
+
+
+WEIGHT, TERM = 1e4, 1e6  # no weight or term of a healthy game is as large
+
+
 class Watch(L.Callback):
-    """Keeps broken weights out of checkpoints, and warns when the generator collapses.
+    """Keeps broken weights out of checkpoints, and warns when the generator collapses or something explodes.
 
     Diversity is the mean distance between two images; for a conditional generator between two of one class, as one
     image for each class is a collapse too. Every few batches the diversity of the samples of fixed seeds is divided by
     that of the data: 1 means as diverse. (A term that is not finite stops the game itself, before the next checkpoint
-    at the latest: see ``NonFinite``.)
+    at the latest: see ``NonFinite``.) A weight above 1e4 or a term above 1e6 is warned of, though it still is a number.
 
     Args:
         every: Batches between two looks.
@@ -40,7 +48,7 @@ class Watch(L.Callback):
         self.every, self.low, self.warmup, self.n, self.seed = every, low, warmup, n, seed
         self.share = float("nan")
         self._real = 0.0
-        self._collapsed = False
+        self._collapsed = self._exploded = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Measure the data's diversity."""
@@ -50,9 +58,23 @@ class Watch(L.Callback):
             self._real = diversity(images / 127.5 - 1 if images.dtype == torch.uint8 else images, labels)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
-        """Compare the samples' diversity with the data's."""
-        if trainer.global_step % self.every or not self._real > 0:
+        """Look at the size of weights and terms, and compare the samples' diversity with the data's."""
+        if trainer.global_step % self.every:
             return
+        if not self._exploded and (largest := huge(pl_module)):
+            self._exploded = True
+            if trainer.is_global_zero:
+                warnings.warn(
+                    f"explosion: at batch {trainer.global_step} {largest}. Lower the learning rate, add clip_norm or a"
+                    f" penalty{self.earlier(trainer)}",
+                    Explosion,
+                    stacklevel=2,
+                )
+        if self._real > 0:
+            self.compare(trainer, pl_module)
+
+    def compare(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Warn once when the samples have become alike."""
         told = conditions_of(trainer, pl_module, range(self.seed, self.seed + self.n))
         self.share = diversity(pl_module.sample(self.n, self.seed, told), labels_of(told)) / self._real
         if math.isnan(self.share):
@@ -64,11 +86,17 @@ class Watch(L.Callback):
             warnings.warn(
                 f"collapse: at batch {trainer.global_step} the samples of {self.n} seeds differ from each other by"
                 f" {self.share:.0%} of what real images do (alarm below {self.low:.0%}). Look at the sample grid;"
-                " lower the learning rate of G, add a penalty (R1GAN, WGANGP) or go back to an earlier checkpoint",
+                f" lower the learning rate of G or add a penalty (R1GAN, WGANGP){self.earlier(trainer)}",
                 Collapse,
                 stacklevel=2,
             )
         self._collapsed = low
+
+    @staticmethod
+    def earlier(trainer: L.Trainer) -> str:
+        """Return the advice to go back, if there is something to go back to."""
+        kept = sorted((Path(trainer.default_root_dir) / "checkpoints").glob("*.ckpt"))
+        return f"; or go back to {' or '.join(map(str, kept))}" if kept else ""
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Refuse to replace a good checkpoint by one whose weights are not finite.
@@ -82,8 +110,18 @@ class Watch(L.Callback):
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise FloatingPointError(
                     f"{name} is not finite after batch {trainer.global_step}: training stopped and no checkpoint was"
-                    " replaced. Lower the learning rate or add clip_norm, and resume from the last good one"
+                    " replaced. Lower the learning rate or add clip_norm"
                 )
+
+
+def huge(game: Any) -> str:
+    """Return which weight or term of a game is huge, or nothing."""
+    sizes = {name: weight.detach().abs().max() for name, weight in game.named_parameters() if weight.numel()}
+    largest, name = max(zip(torch.stack([*sizes.values()]).tolist(), sizes, strict=True), default=(0.0, ""))
+    if largest > WEIGHT:
+        return f"a weight of {name} is {largest:.3g}"
+    terms = [f"the term {name} is {value:.3g}" for name, value in game.shown.items() if abs(value) > TERM]
+    return terms[0] if terms else ""
 
 
 def diversity(images: Tensor, labels: Tensor | None = None) -> float:

@@ -175,8 +175,11 @@ class ZooCLI(LightningCLI):
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
         labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
         words = own.words(*(config_or_reason(made) for made in (self.model, self.datamodule)))
+        n = trainer.global_step
+        done = f"trained {n} batches" if self.model.has_played else f"nothing to train, the run has had its {n} batches"
+        done += at if self.model.has_played else " (--trainer.max_steps N for more)"
         print(f"""
-trained {trainer.global_step} batches{at}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
+{done}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
   ganzoo test{words} --ckpt_path {checkpoint}
   ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export{words} {checkpoint} --out published/{run.name}""")

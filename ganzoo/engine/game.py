@@ -160,6 +160,11 @@ class Game(Configurable, L.LightningModule):
         if self._moving and self._moving.player.optimizer.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._moving.own, self._moving.player.optimizer.clip_norm)
 
+    @property
+    def has_played(self) -> bool:
+        """Whether this object was trained, be it for a batch; not so after a run that had already ended."""
+        return bool(self._turns)
+
     # -- terms
 
     def flush_terms(self, step: int) -> None:

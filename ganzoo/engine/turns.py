@@ -54,8 +54,8 @@ class NonFinite(ArithmeticError):
     def __init__(self, name: str, batch: int, value: float) -> None:
         player, term = name.split("/", 1)
         super().__init__(
-            f"term {term!r} of player {player!r} was {value} at batch {batch}: training stopped."
-            " Lower the learning rate, add clip_norm or a penalty, and resume from the last good checkpoint"
+            f"term {term!r} of player {player!r} was {value} at batch {batch}: training stopped, and no checkpoint was"
+            " replaced. Lower the learning rate, add clip_norm or a penalty"
         )
         self.name, self.batch = name, batch
 

@@ -29,7 +29,7 @@ class MLPGenerator(Generator):
         width: Units of a hidden layer.
         depth: Number of hidden layers; 0: a linear map.
         norm: Normalisation of hidden layers.
-        output: "tanh" for images in [-1, 1]; "linear" for points, which have no bounds.
+        output: "tanh" for images in [-1, 1]; "linear" for points, which have no bounds; None: what suits the shape.
         num_classes: Number of classes that G is conditioned on; 0: unconditional.
 
     Raises:
@@ -43,11 +43,12 @@ class MLPGenerator(Generator):
         width: int = 256,
         depth: int = 3,
         norm: GeneratorNorm = "none",
-        output: Output = "tanh",
+        output: Output | None = None,
         num_classes: int = 0,
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("norm", norm, get_args(GeneratorNorm))
+        output = output or ("tanh" if len(self.image_shape) > 1 else "linear")
         check_word("output", output, get_args(Output))
         self.label = Label(num_classes)
         hidden, last = _stack(prior.dim + self.label.dim, width, depth, norm, slope=0.0)

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import ganzoo
-from ganzoo.callbacks import Checkpoints, Collapse, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks import Checkpoints, Collapse, Evaluate, Explosion, Progress, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks import evaluate as evaluating
 from ganzoo.callbacks.watch import diversity
 from ganzoo.data import Digits, Gaussians
+from ganzoo.engine.optim import SGD
 from ganzoo.engine.turns import NonFinite
 from ganzoo.files import write_atomically
 from ganzoo.metrics.judge import KINDS, Verdict
@@ -25,7 +27,7 @@ from ganzoo.metrics.names import PLAIN
 from ganzoo.models import NSGAN
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
-from tests.zoo import SHAPE, ToImage, digits, fast, make, trainer, weights, written
+from tests.zoo import SHAPE, ToImage, digits, fast, for_d_and_g, make, trainer, weights, written
 
 
 def fit(model, folder, steps, *callbacks, data=None, **kwargs):
@@ -175,8 +177,53 @@ def test_a_collapse_is_told_once_and_again_after_a_recovery(tmp_path):
     told = [str(w.message) for w in caught if w.category is Collapse]
     assert [text.split(" the samples")[0] for text in told] == ["collapse: at batch 4", "collapse: at batch 8"]
     assert "of 64 seeds differ from each other by 0% of what real images do (alarm below 20%)" in told[0]
-    assert "go back to an earlier checkpoint" in told[0]
+    assert told[0].endswith("add a penalty (R1GAN, WGANGP)"), "there is nothing to go back to"
     assert watch.share == 0
+
+
+def test_a_collapse_names_the_checkpoints_that_there_are(tmp_path):
+    with pytest.warns(Collapse, match=r"; or go back to .*/checkpoints/last\.ckpt$"):
+        fit(collapsing(make("NSGAN"), (3,)), tmp_path, 3, Watch(every=1, warmup=1), Checkpoints(every=2))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda model: nn.init.constant_(model.D.net[1].bias, 2e4), r"a weight of D.net.1.bias is 2e\+04"),
+        (lambda model: model.shown.update({"d/adv": -3e6}), r"the term d/adv is -3e\+06"),
+    ],
+    ids=["weight", "term"],
+)
+def test_an_explosion_without_nan_is_told_once(change, said, tmp_path):
+    class Change(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, *args, **kwargs):
+            change(pl_module)
+
+    model = make("NSGAN", **for_d_and_g(SGD(lr=1e-9)))
+    with pytest.warns(Explosion, match=f"explosion: at batch 2 {said}. Lower") as caught:
+        fit(model, tmp_path, 5, Change(), Watch(every=2))
+    assert len([w for w in caught if w.category is Explosion]) == 1
+
+
+def test_no_explosion_is_told_of_a_healthy_game(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Explosion)
+        fit(make("WGANGP"), tmp_path, 6, Watch(every=1))
+
+
+@pytest.mark.parametrize(("every", "said"), [(1, "resume with `ganzoo fit --ckpt_path "), (9, "there is no ")])
+def test_a_broken_number_says_how_to_go_on_from_what_there_is(every, said, tmp_path, capsys):
+    class Break(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, *args, **kwargs):
+            if trainer.global_step == 2:
+                pl_module.D.net[1].bias.data.fill_(float("nan"))
+
+    with pytest.raises(
+        NonFinite, match=r"was nan at batch 3: training stopped, and no checkpoint was replaced\. Lower"
+    ):
+        fit(make("NSGAN"), tmp_path, 6, Checkpoints(every=every), Break(), log_every_n_steps=1)
+    printed = capsys.readouterr()
+    assert f"stopped at batch 2: {said}" in printed.out + printed.err
 
 
 @pytest.mark.parametrize(("warmup", "batches"), [(1, ()), (100, range(9))], ids=["healthy", "before warmup"])

@@ -510,6 +510,9 @@ def test_resume_goes_on_in_the_run_whose_configuration_makes_it_again(home):
     assert call(home, "fit", *TINY, "--run", "c", "--trainer.max_steps", "2")[0] == 0
     status, text = call(home, "fit", "--run", "c", "--ckpt_path", "last", "--trainer.max_steps", "4")
     assert status == 0, text
+    status, text = call(home, "fit", "--run", "c", "--ckpt_path", "last")
+    assert status == 0, text
+    assert "nothing to train, the run has had its 4 batches (--trainer.max_steps N for more). In c:" in text
     status, text = call(home, "fit", "--config", "c/config.yaml")
     assert status == 0, text
     assert "trained 4 batches" in text

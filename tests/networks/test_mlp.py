@@ -41,6 +41,8 @@ def test_mlp_keeps_the_mean_square_of_activations() -> None:
 
 
 def test_mlp_refuses_other_words_and_numbers() -> None:
+    assert isinstance(MLPGenerator((1, 4, 4)).body[-1], nn.Tanh)
+    assert isinstance(MLPGenerator((2,)).body[-1], nn.Identity), "points have no bounds"
     with pytest.raises(ValueError, match="output must be one of tanh, linear, got 'sigmoid'"):
         MLPGenerator(output="sigmoid")
     with pytest.raises(ValueError, match="depth must be at least 0, got -1"):
