@@ -46,7 +46,7 @@ class Checkpoints(Checkpoint):
         self.best_batch = 0
         self._pending = False
 
-    def folder(self, trainer: L.Trainer) -> Path:
+    def checkpoint_folder(self, trainer: L.Trainer) -> Path:
         """Return the folder of the checkpoints."""
         return Path(self.dirpath) if self.dirpath else Path(trainer.default_root_dir) / "checkpoints"
 
@@ -92,9 +92,10 @@ class Checkpoints(Checkpoint):
 
     def resume(self, trainer: L.Trainer) -> str:
         """Return how a run goes on from a checkpoint that there is."""
-        there = [path for name in ("last", "best") if (path := self.folder(trainer) / f"{name}.ckpt").is_file()]
+        folder = self.checkpoint_folder(trainer)
+        there = [path for name in ("last", "best") if (path := folder / f"{name}.ckpt").is_file()]
         if not there:
-            return f"there is no {self.folder(trainer) / 'last.ckpt'} yet, which is written every {self.every} batches"
+            return f"there is no {folder / 'last.ckpt'} yet, which is written every {self.every} batches"
         best = f" (or from {there[1]}, of batch {self.best_batch})" if len(there) > 1 else ""
         return f"resume with `ganzoo fit --ckpt_path {there[0]}`{best}"
 
@@ -106,7 +107,7 @@ class Checkpoints(Checkpoint):
 
     def save(self, trainer: L.Trainer, name: str) -> None:
         """Write a checkpoint."""
-        trainer.save_checkpoint(self.folder(trainer) / f"{name}.ckpt", weights_only=False)
+        trainer.save_checkpoint(self.checkpoint_folder(trainer) / f"{name}.ckpt", weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value and its batch."""

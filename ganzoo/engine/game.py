@@ -13,10 +13,17 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from ganzoo.config import Configurable, config_or_reason
-from ganzoo.engine.loop import AtomicCheckpoints, CountBatches
+from ganzoo.engine.loop import AtomicCheckpoints, CheckpointWords, CountBatches
 from ganzoo.engine.optim import Step
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
 from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of, take_up
+
+BESIDE = (  # advice of Lightning that is beside the point
+    "Found .* module.* in eval mode",  # the average is
+    ".*validation_step. but have no",  # judging is optional
+    "Using ModelCheckpoint with manual optimization",  # a checkpoint holds what was trained
+    ".*LeafSpec.*",
+)
 
 
 class Game(Configurable, L.LightningModule):
@@ -79,14 +86,26 @@ class Game(Configurable, L.LightningModule):
 
     # -- the loop
 
+    @property
+    def trainer(self) -> L.Trainer:
+        """The trainer that this game is with."""
+        return super().trainer
+
+    @trainer.setter
+    def trainer(self, trainer: L.Trainer | None) -> None:
+        """Join a trainer, before it looks for a checkpoint."""
+        L.LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
+        if trainer is not None:
+            CheckpointWords.install(trainer)
+
     def setup(self, stage: str) -> None:
         """Refuse a strategy that cannot train a game; make time count in batches and checkpoints atomic."""
         if stage == "fit":
             check_strategy(self.trainer.strategy)
             self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
             CountBatches.install(self.trainer)
-            for message in ("Found .* module.* in eval mode", ".*LeafSpec.*", ".*validation_step. but have no"):
-                warnings.filterwarnings("ignore", message=message)  # the average is in eval mode; judging is optional
+            for message in BESIDE:
+                warnings.filterwarnings("ignore", message=message)
         if stage == "predict":
             warnings.filterwarnings("ignore", message="predict returned None")  # a callback writes the samples
         AtomicCheckpoints.install(self.trainer)

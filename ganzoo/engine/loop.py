@@ -1,14 +1,16 @@
-"""Two small repairs of Lightning: time counts in batches, and a checkpoint is on disk whole or not at all."""
+"""Repairs of Lightning: time counts in batches; checkpoints are found by name, and written whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.loops.optimization.manual import _ManualOptimization
+from lightning.pytorch.utilities import rank_zero_warn
 
 from ganzoo.checkpoints import read_checkpoint, write_checkpoint
 from ganzoo.files import write_atomically
@@ -37,6 +39,53 @@ class CountBatches(_ManualOptimization):
         self.optim_step_progress.increment_ready()
         super().advance(kwargs)
         self.optim_step_progress.increment_completed()
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A callback that keeps ``last.ckpt`` and ``best.ckpt``."""
+
+    def checkpoint_folder(self, trainer: L.Trainer) -> Path:
+        """Return the folder of the checkpoints."""
+
+
+class CheckpointWords:
+    """Lets ``ckpt_path="last"`` and ``"best"`` mean the files that our own callback keeps.
+
+    Lightning looks for those of its ``ModelCheckpoint`` only; without one, "last" would train from scratch and "best"
+    fail. As in Lightning a first ``fit`` with "last" starts anew, and ``test()`` without a model takes the best one.
+    """
+
+    def __init__(self, trainer: L.Trainer, parse: Callable[..., Any]) -> None:
+        self.trainer, self.parse = trainer, parse
+
+    @classmethod
+    def install(cls, trainer: L.Trainer) -> None:
+        """Put the words into ``trainer``, once."""
+        connector: Any = trainer._checkpoint_connector
+        if not isinstance(connector._parse_ckpt_path, cls):
+            connector._parse_ckpt_path = cls(trainer, connector._parse_ckpt_path)
+
+    def __call__(self, state_fn: Any, ckpt_path: Any, model_provided: bool, model_connected: bool) -> Any:
+        """Return the path of a word.
+
+        Raises:
+            ValueError: there is no such file, and weights are needed.
+        """
+        keepers = [callback for callback in self.trainer.callbacks if isinstance(callback, Keeper)]  # type: ignore[attr-defined]
+        again = ckpt_path is None and model_connected and not model_provided
+        if not keepers or not (again or ckpt_path in ("last", "best")):
+            return self.parse(state_fn, ckpt_path, model_provided=model_provided, model_connected=model_connected)
+        folder = keepers[0].checkpoint_folder(self.trainer)
+        words = ("best", "last") if again else (ckpt_path,)
+        found = [str(path) for word in words if (path := folder / f"{word}.ckpt").is_file()]
+        if found or again:  # the weights that were trained are at hand
+            return found[0] if found else None
+        if (state_fn, ckpt_path) != ("fit", "last"):
+            there = ", ".join(sorted(path.name for path in folder.glob("*.ckpt"))) or "none"
+            raise ValueError(f"ckpt_path={ckpt_path!r}: no {folder / ckpt_path}.ckpt; checkpoints there: {there}")
+        rank_zero_warn(f"there is no {folder / 'last.ckpt'} yet: training starts from the beginning")
+        return None
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
