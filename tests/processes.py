@@ -55,6 +55,11 @@ def in_child(work: Callable[[], Any], log: Path) -> int:
 
 def on_ranks(world: int, work: Callable[[], Any], log: Path) -> list[int]:
     """Run ``work`` on ``world`` ranks as torchrun would start them; return their exit statuses."""
+    return [wait(pid) for pid in start_ranks(world, work, log)]
+
+
+def start_ranks(world: int, work: Callable[[], Any], log: Path) -> list[int]:
+    """Run ``work`` on ``world`` ranks as torchrun would start them; return their process ids."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -71,4 +76,4 @@ def on_ranks(world: int, work: Callable[[], Any], log: Path) -> list[int]:
             "LOCAL_RANK": str(rank),
         }
         pids.append(start(work, log, env))
-    return [wait(pid) for pid in pids]
+    return pids

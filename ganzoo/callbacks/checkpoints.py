@@ -1,6 +1,7 @@
 """Checkpoints: the last one at an interval, and the best by a metric."""
 
 import math
+import signal
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
@@ -52,15 +53,18 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         """Write ``last.ckpt`` if it is due; after the validation, if one follows."""
-        if trainer.global_step % self.every or _trial(trainer):
-            return
+        if trainer.global_step % self.every == 0 and not _trial(trainer):
+            self.keep(trainer)
+
+    def keep(self, trainer: L.Trainer) -> bool:
+        """Write ``last.ckpt`` after a batch, unless a validation comes first; return whether it was written."""
         loop = trainer.fit_loop.epoch_loop
         assert trainer.fit_loop._data_fetcher is not None
-        if loop._should_check_val_fx(trainer.fit_loop._data_fetcher) and trainer.enable_validation:
-            self._pending = True
-        else:
-            refresh_encoders(trainer, pl_module)
+        self._pending = loop._should_check_val_fx(trainer.fit_loop._data_fetcher) and trainer.enable_validation
+        if not self._pending:
+            refresh_encoders(trainer, trainer.lightning_module)
             self.save(trainer, "last")
+        return not self._pending
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write ``best.ckpt`` if the metric improved, and ``last.ckpt`` if it was put off."""
@@ -89,6 +93,8 @@ class Checkpoints(Checkpoint):
                 trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {self.resume(trainer)}")
             elif isinstance(exception, ArithmeticError):
                 trainer_print(trainer, f"stopped at batch {trainer.global_step}: {self.resume(trainer)}")
+            elif isinstance(exception, SystemExit) and exception.code == 128 + signal.SIGTERM:
+                trainer_print(trainer, f"ended by SIGTERM at batch {trainer.global_step}: {self.resume(trainer)}")
 
     def resume(self, trainer: L.Trainer) -> str:
         """Return how a run goes on from a checkpoint that there is."""

@@ -9,6 +9,7 @@ import inspect
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -259,6 +260,10 @@ def run(argv: list[str]) -> None:
             parser_class=Arguments,
             args=argv,
         )
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # which Lightning ends with 1
+            raise SystemExit(128 + signal.SIGINT) from None
+        raise
     except OSError as error:
         if error.errno == errno.ENOSPC and error.filename is None:
             error.filename = os.environ.get("GANZOO_RUN")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ganzoo.config import Configurable, config_or_reason
 from ganzoo.engine.loop import AtomicCheckpoints, CheckpointWords, CountBatches
 from ganzoo.engine.optim import Step
+from ganzoo.engine.signals import Signals
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
 from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of, take_up
 
@@ -97,6 +98,7 @@ class Game(Configurable, L.LightningModule):
         L.LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
         if trainer is not None:
             CheckpointWords.install(trainer)
+            Signals.of(trainer)
 
     def setup(self, stage: str) -> None:
         """Refuse a strategy that cannot train a game; make time count in batches and checkpoints atomic."""
@@ -178,6 +180,10 @@ class Game(Configurable, L.LightningModule):
         """Clip the mover's gradient: here it is averaged over ranks and unscaled."""
         if self._moving and self._moving.player.optimizer.clip_norm:
             torch.nn.utils.clip_grad_norm_(self._moving.own, self._moving.player.optimizer.clip_norm)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """End here if the run was asked to end: no batch is half done."""
+        Signals.of(self.trainer).look()
 
     @property
     def has_played(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import lightning as L
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -13,6 +13,7 @@ from lightning.pytorch.loops.optimization.manual import _ManualOptimization
 from lightning.pytorch.utilities import rank_zero_warn
 
 from ganzoo.checkpoints import read_checkpoint, write_checkpoint
+from ganzoo.engine.signals import keepers
 from ganzoo.files import write_atomically
 
 
@@ -41,14 +42,6 @@ class CountBatches(_ManualOptimization):
         self.optim_step_progress.increment_completed()
 
 
-@runtime_checkable
-class Keeper(Protocol):
-    """A callback that keeps ``last.ckpt`` and ``best.ckpt``."""
-
-    def checkpoint_folder(self, trainer: L.Trainer) -> Path:
-        """Return the folder of the checkpoints."""
-
-
 class CheckpointWords:
     """Lets ``ckpt_path="last"`` and ``"best"`` mean the files that our own callback keeps.
 
@@ -72,18 +65,18 @@ class CheckpointWords:
         Raises:
             ValueError: there is no such file, and weights are needed.
         """
-        keepers = [callback for callback in self.trainer.callbacks if isinstance(callback, Keeper)]  # type: ignore[attr-defined]
+        there = keepers(self.trainer)
         again = ckpt_path is None and model_connected and not model_provided
-        if not keepers or not (again or ckpt_path in ("last", "best")):
+        if not there or not (again or ckpt_path in ("last", "best")):
             return self.parse(state_fn, ckpt_path, model_provided=model_provided, model_connected=model_connected)
-        folder = keepers[0].checkpoint_folder(self.trainer)
+        folder = there[0].checkpoint_folder(self.trainer)
         words = ("best", "last") if again else (ckpt_path,)
         found = [str(path) for word in words if (path := folder / f"{word}.ckpt").is_file()]
         if found or again:  # the weights that were trained are at hand
             return found[0] if found else None
         if (state_fn, ckpt_path) != ("fit", "last"):
-            there = ", ".join(sorted(path.name for path in folder.glob("*.ckpt"))) or "none"
-            raise ValueError(f"ckpt_path={ckpt_path!r}: no {folder / ckpt_path}.ckpt; checkpoints there: {there}")
+            names = ", ".join(sorted(path.name for path in folder.glob("*.ckpt"))) or "none"
+            raise ValueError(f"ckpt_path={ckpt_path!r}: no {folder / ckpt_path}.ckpt; checkpoints there: {names}")
         rank_zero_warn(f"there is no {folder / 'last.ckpt'} yet: training starts from the beginning")
         return None
 

@@ -9,8 +9,6 @@ from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.strategies import DDPStrategy, Strategy, StrategyRegistry
 from torch import Tensor, nn
 
-SIGNAL_EVERY = 50  # batches between two looks for a SIGTERM on another rank; each look is a blocking sync
-
 
 class GameStrategy(DDPStrategy):
     """One process per device, without DDP's wrapper.
@@ -31,12 +29,9 @@ class GameStrategy(DDPStrategy):
         self.bucket_bytes = bucket_mb * 2**20
 
     def setup(self, trainer: Any) -> None:
-        """Set up the processes, and look for signals of other ranks only now and then."""
+        """Set up the processes, without Lightning's look for signals in every batch: see ``Signals``."""
         super().setup(trainer)
-        loop = trainer.fit_loop.epoch_loop
-        look = getattr(loop, "_broadcast_sigterm_tensor", None)
-        if look is not None and not getattr(look, "sparse", False):
-            loop._broadcast_sigterm_tensor = _every(SIGNAL_EVERY, look, loop)
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def configure_ddp(self) -> None:
         """Give every rank the same initial state."""
@@ -148,12 +143,3 @@ def _buckets(parameters: list[nn.Parameter], limit: int) -> Iterator[list[nn.Par
         size, key = size + n_bytes, (p.dtype, p.device)
     if bucket:
         yield bucket
-
-
-def _every(n: int, look: Callable[[], None], loop: Any) -> Callable[[], None]:
-    def sparse() -> None:
-        if loop.total_batch_idx % n == 0:
-            look()
-
-    sparse.sparse = True  # type: ignore[attr-defined]
-    return sparse

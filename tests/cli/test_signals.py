@@ -1,0 +1,120 @@
+"""Runs that are asked to end: a checkpoint between two batches, a line that says how to resume, all ranks together."""
+
+import contextlib
+import os
+import re
+import signal
+import time
+
+import pytest
+import torch
+
+from ganzoo.cli import main
+from tests.processes import start, start_ranks, wait
+
+WORDS = [
+    *("fit", "--config", "models/nsgan", "--config", "trainer/cpu", "--data.batch_size", "32", "--grid.every", "0"),
+    *("--model.generator.width", "16", "--model.discriminator.width", "16", "--evaluate.n", "20"),
+    *("--watch.every", "100000"),
+    *("--trainer.logger", "false", "--model.ema_decay", "0.9", "--checkpoint.every", "100000"),
+]
+
+
+def words_of(**kwargs):
+    """Return the words of a run that goes on until it is told to end."""
+    given = {"max_steps": 10**6, "val_check_interval": 10**6, **kwargs}
+    return [*WORDS, *(part for name, value in given.items() for part in (f"--trainer.{name}", str(value)))]
+
+
+def begun(log, text="100/", seconds=30):
+    """Wait until a run has printed something."""
+    for _ in range(seconds * 20):
+        if log.is_file() and text in log.read_text():
+            time.sleep(0.3)
+            return
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Start a run in ``tmp_path``, on ranks or not, that is killed at the test's end; return its process ids."""
+    pids = []
+
+    def started(*words, ranks=1):
+        log = tmp_path / "log"
+        mine = [start(run(tmp_path, words), log)] if ranks == 1 else start_ranks(ranks, run(tmp_path, words), log)
+        pids.extend(mine)
+        return mine
+
+    yield started
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def ends(pids, seconds=30):
+    """Return the exit statuses of processes, which must end in time."""
+    until, statuses = time.monotonic() + seconds, {}
+    while len(statuses) < len(pids):
+        assert time.monotonic() < until, f"only {statuses} of {pids} have ended"
+        for pid in set(pids) - set(statuses):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                statuses[pid] = wait(pid)
+        time.sleep(0.05)
+    return [statuses[pid] for pid in pids]
+
+
+def run(folder, words):
+    def work():
+        os.chdir(folder)
+        return main(words)
+
+    return work
+
+
+def state(path):
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_told_to_end_says_how_to_resume(number, status, begin, tmp_path):
+    log = tmp_path / "log"
+    (pid,) = begin(*words_of(), "--run", "a", "--checkpoint.every", "20")
+    begun(log)
+    os.kill(pid, number)
+    assert wait(pid) == status, log.read_text()
+    (said,) = re.findall(r"(?:ended by SIGTERM|interrupted) at batch (\d+): resume with `(.*?)`", log.read_text())
+    assert said[1] == "ganzoo fit --ckpt_path a/checkpoints/last.ckpt"
+    assert "Traceback" not in log.read_text()
+    if number == signal.SIGTERM:
+        last = state(tmp_path / "a" / "checkpoints" / "last.ckpt")
+        assert last["global_step"] == int(said[0]), "not a batch is lost"
+
+
+def test_what_sigterm_has_kept_goes_on_to_the_bit(begin, tmp_path):
+    log = tmp_path / "log"
+    (pid,) = begin(*words_of(), "--run", "a")
+    begun(log)
+    os.kill(pid, signal.SIGTERM)
+    assert wait(pid) == 143
+    n = state(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"] + 5
+    (pid,) = begin("fit", "--run", "a", "--ckpt_path", "last", "--trainer.max_steps", str(n))
+    assert wait(pid) == 0, log.read_text()
+    (pid,) = begin(*words_of(max_steps=n), "--run", "whole")
+    assert wait(pid) == 0, log.read_text()
+    one, other = (state(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("a", "whole"))
+    assert all(torch.equal(value, other["state_dict"][key]) for key, value in one["state_dict"].items())
+
+
+@pytest.mark.parametrize("told", [[0], [1], [0, 1]])
+def test_all_ranks_end_after_the_same_batch_whichever_was_told(told, begin, tmp_path):
+    log = tmp_path / "log"
+    pids = begin(*words_of(devices=2), "--run", "a", ranks=2)
+    begun(log)
+    for rank in told:
+        os.kill(pids[rank], signal.SIGTERM)
+    assert ends(pids) == [143, 143], log.read_text()
+    (at,) = re.findall(r"ended by SIGTERM at batch (\d+): resume with", log.read_text())
+    assert state(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"] == int(at)
+    assert "Traceback" not in log.read_text()
