@@ -2,6 +2,7 @@
 
 import math
 import signal
+import sys
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
@@ -87,7 +88,10 @@ class Checkpoints(Checkpoint):
             self.save(trainer, "last")
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Say how a run that was interrupted, or whose numbers broke, goes on."""
+        """Say how a run that was interrupted, whose numbers broke, or that has lost a rank, goes on."""
+        if lost_rank(exception):
+            mine = f"rank {trainer.global_rank} ends at batch {trainer.global_step}, for another rank is gone"
+            print(f"\nganzoo: {mine}: {self.resume(trainer)}", file=sys.stderr, flush=True)
         if trainer.is_global_zero and trainer.state.fn == "fit":
             if isinstance(exception, KeyboardInterrupt):
                 trainer_print(trainer, f"interrupted at batch {trainer.global_step}: {self.resume(trainer)}")
@@ -128,6 +132,12 @@ class Checkpoints(Checkpoint):
         if not isinstance(state_dict["best"], (float, int, NoneType)) or not isinstance(state_dict["best_batch"], int):
             raise ValueError(f"the best value of a run is a number, of a batch, got {str(state_dict)[:80]}")
         self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
+
+
+def lost_rank(exception: BaseException) -> bool:
+    """Whether an error says that the process of another rank is gone."""
+    words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+    return isinstance(exception, RuntimeError) and any(word in str(exception) for word in words)
 
 
 def _trial(trainer: L.Trainer) -> bool:

@@ -21,7 +21,7 @@ def run_folder(config: Any, verb: str) -> Path:
     if "GANZOO_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
         return Path(os.environ["GANZOO_RUN"])  # started by rank 0, which has decided
     checkpoint = config.get("ckpt_path")
-    if config.run is not None and (verb != "fit" or checkpoint or not holds_run(Path(config.run))):
+    if config.run is not None and (verb != "fit" or checkpoint or requeued() or not holds_run(Path(config.run))):
         run = Path(config.run)
     elif config.run is not None:
         there = (Path(config.run) / "checkpoints" / "last.ckpt").is_file()
@@ -30,10 +30,17 @@ def run_folder(config: Any, verb: str) -> Path:
     elif checkpoint:
         parent = Path(checkpoint).resolve().parent
         run = parent.parent if parent.name == "checkpoints" else parent
+    elif verb == "fit" and requeued():
+        raise ValueError("SLURM has started this job again: add --run DIR to its command, so that it finds its folder")
     else:
         run = free_folder(RUNS / f"{short_name(config.model)}-{short_name(config.data)}")
     os.environ["GANZOO_RUN"] = str(run)
     return run
+
+
+def requeued() -> bool:
+    """Whether SLURM has started this job again: Lightning then goes on from what it left in the run's folder."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", "0")) > 0
 
 
 def free_folder(base: Path) -> Path:

@@ -23,6 +23,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks.checkpoints import lost_rank
 from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
@@ -269,6 +270,8 @@ def run(argv: list[str]) -> None:
             error.filename = os.environ.get("GANZOO_RUN")
         raise
     except (RuntimeError, LookupError, AttributeError, TypeError) as error:
+        if lost_rank(error):
+            raise SystemExit(1) from None
         if not restoring(error):
             raise
         if str(error).startswith("Error(s) in loading state_dict"):

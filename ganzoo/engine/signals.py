@@ -28,6 +28,9 @@ class Keeper(Protocol):
     def keep(self, trainer: L.Trainer) -> bool:
         """Write ``last.ckpt`` after a batch, unless a validation comes first; return whether it was written."""
 
+    def resume(self, trainer: L.Trainer) -> str:
+        """Return how a run goes on from a checkpoint that there is."""
+
 
 def keepers(trainer: L.Trainer) -> list[Keeper]:
     """Return the callbacks that keep checkpoints."""

@@ -9,6 +9,9 @@ from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.strategies import DDPStrategy, Strategy, StrategyRegistry
 from torch import Tensor, nn
 
+from ganzoo.engine.heart import Heart
+from ganzoo.engine.signals import keepers
+
 
 class GameStrategy(DDPStrategy):
     """One process per device, without DDP's wrapper.
@@ -23,6 +26,8 @@ class GameStrategy(DDPStrategy):
     """
 
     strategy_name = "game"
+    n_hearts = 0
+    heart: Heart | None = None
 
     def __init__(self, *args: Any, bucket_mb: int = 64, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,6 +37,21 @@ class GameStrategy(DDPStrategy):
         """Set up the processes, without Lightning's look for signals in every batch: see ``Signals``."""
         super().setup(trainer)
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+        self.listen(trainer)
+
+    def listen(self, trainer: Any) -> None:
+        """Notice when another rank was stopped or killed."""
+        if self.world_size > 1 and self.cluster_environment is not None:
+            address = self.cluster_environment.main_address, self.cluster_environment.main_port
+            GameStrategy.n_hearts += 1
+            name = f"ganzoo/{GameStrategy.n_hearts}"
+            self.heart = Heart(self.global_rank, self.world_size, address, name, lambda: advice(trainer))
+
+    def teardown(self) -> None:
+        """Listen no longer."""
+        if self.heart is not None:
+            self.heart.stop()
+        super().teardown()
 
     def configure_ddp(self) -> None:
         """Give every rank the same initial state."""
@@ -81,6 +101,11 @@ class GameStrategy(DDPStrategy):
             for parameter, mean, share in zip(bucket, means, anywhere, strict=True):
                 if share > 0:
                     parameter.grad = mean.view_as(parameter)
+
+
+def advice(trainer: Any) -> str:
+    """Return how a run goes on that has lost a rank."""
+    return next((keeper.resume(trainer) for keeper in keepers(trainer)), "start again from a checkpoint of yours")
 
 
 StrategyRegistry.register(

@@ -9,6 +9,7 @@ import time
 import pytest
 import torch
 
+from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli import main
 from tests.processes import start, start_ranks, wait
 
@@ -77,6 +78,9 @@ def state(path):
     return torch.load(path, weights_only=True)
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_told_to_end_says_how_to_resume(number, status, begin, tmp_path):
     log = tmp_path / "log"
@@ -92,6 +96,7 @@ def test_a_run_that_is_told_to_end_says_how_to_resume(number, status, begin, tmp
         assert last["global_step"] == int(said[0]), "not a batch is lost"
 
 
+@SLOW
 def test_what_sigterm_has_kept_goes_on_to_the_bit(begin, tmp_path):
     log = tmp_path / "log"
     (pid,) = begin(*words_of(), "--run", "a")
@@ -107,7 +112,7 @@ def test_what_sigterm_has_kept_goes_on_to_the_bit(begin, tmp_path):
     assert all(torch.equal(value, other["state_dict"][key]) for key, value in one["state_dict"].items())
 
 
-@pytest.mark.parametrize("told", [[0], [1], [0, 1]])
+@pytest.mark.parametrize("told", [[1], pytest.param([0], marks=SLOW), pytest.param([0, 1], marks=SLOW)])
 def test_all_ranks_end_after_the_same_batch_whichever_was_told(told, begin, tmp_path):
     log = tmp_path / "log"
     pids = begin(*words_of(devices=2), "--run", "a", ranks=2)
@@ -118,3 +123,44 @@ def test_all_ranks_end_after_the_same_batch_whichever_was_told(told, begin, tmp_
     (at,) = re.findall(r"ended by SIGTERM at batch (\d+): resume with", log.read_text())
     assert state(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"] == int(at)
     assert "Traceback" not in log.read_text()
+
+
+LOSSES = [(rank, number) for rank in (0, 1) for number in (signal.SIGSTOP, signal.SIGKILL, signal.SIGINT)]
+
+
+@pytest.mark.parametrize(
+    ("rank", "number"),
+    [pytest.param(*loss, marks=[] if loss == (0, signal.SIGKILL) else SLOW) for loss in LOSSES],
+)
+def test_a_rank_that_has_lost_the_other_ends_and_says_how_to_resume(rank, number, begin, tmp_path):
+    log = tmp_path / "log"
+    pids = begin(*words_of(devices=2), "--run", "a", "--checkpoint.every", "20", ranks=2)
+    begun(log)
+    os.kill(pids[rank], number)
+    (status,) = ends([pids[1 - rank]])
+    assert status == 1, log.read_text()
+    assert re.search(r"resume with `ganzoo fit --ckpt_path a/checkpoints/last.ckpt", log.read_text()), log.read_text()
+
+
+def test_slurm_puts_a_job_back_with_a_checkpoint_between_two_batches(begin, tmp_path, monkeypatch):
+    log, queue = tmp_path / "log", tmp_path / "scontrol"
+    queue.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\n")
+    queue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name, value in {"JOB_ID": 7, "NTASKS": 1, "JOB_NAME": "gan", "PROCID": 0, "LOCALID": 0, "NODEID": 0}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    (pid,) = begin(*words_of(), "--run", "a")
+    begun(log)
+    os.kill(pid, signal.SIGUSR1)
+    kept = tmp_path / "a" / "hpc_ckpt_1.ckpt"
+    begun(tmp_path / "asked", "requeue 7")
+    os.kill(pid, signal.SIGKILL)
+    n = read_checkpoint(kept)["global_step"]
+    assert n == read_checkpoint(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"] > 0
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    (pid,) = begin(*words_of(max_steps=n + 3), "--run", "a")
+    assert wait(pid) == 0, log.read_text()
+    assert read_checkpoint(tmp_path / "a" / "checkpoints" / "last.ckpt")["ganzoo"]["images_seen"] == 32 * (n + 3)
+    (pid,) = begin(*words_of(max_steps=n + 3))
+    assert wait(pid) == 2
+    assert "SLURM has started this job again: add --run DIR" in log.read_text()
