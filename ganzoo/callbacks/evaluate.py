@@ -1,6 +1,7 @@
 """Judging a game's samples while it trains and afterwards."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -24,6 +25,7 @@ from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference, reference_of
 
 N_VAL, N_TEST = 2_000, 10_000  # samples where none are asked for
+FEWEST = {"train": 20, "test": 2}  # images; with fewer there is no floor, which halves of them make
 
 
 class Evaluate(L.Callback):
@@ -54,6 +56,7 @@ class Evaluate(L.Callback):
         self.verdict: Verdict | None = None
         self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
+        self._few = ""
 
     def value(self, kind: str) -> float | None:
         """Return the last value of a metric, by its name without the extractor.
@@ -67,9 +70,15 @@ class Evaluate(L.Callback):
             raise ValueError(f"no metric {kind!r}: choose one of {', '.join(self.verdict.values)}")
         return self.verdict.values[kind]
 
+    def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Warn before training where the data has too few images to be judged against: it is trained all the same."""
+        self._few = too_few(trainer_data(trainer))
+        if self._few and trainer.is_global_zero and trainer.enable_validation:
+            warnings.warn(f"the samples will not be judged: {self._few}", stacklevel=2)
+
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Judge; log the values in ``fit``, print and write them in ``validate``."""
-        if not trainer.sanity_checking:
+        if not trainer.sanity_checking and not (self._few and trainer.state.fn == "fit"):
             self.run(trainer, pl_module, "val", self.n or N_VAL)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -98,6 +107,8 @@ class Evaluate(L.Callback):
     def judge(self, trainer: L.Trainer, pl_module: Any, n: int) -> Verdict:
         """Return the verdict on ``n`` samples; computed on rank 0 and sent to all."""
         extractor = self.extractor_of(trainer).to(pl_module.device)
+        if few := too_few(data_of(trainer)):
+            raise ValueError(few)
         if self._real is None:
             self._real = self.references(trainer, extractor)
         rounds = blocks_of(n, trainer.world_size) // trainer.world_size
@@ -177,6 +188,15 @@ class Evaluate(L.Callback):
             assert found.features is not None
             parts.append(replace(found, labels=labels_of(data.labels(split)[: len(found.features)])))
         return parts[0], parts[1]
+
+
+def too_few(data: Any) -> str:
+    """Return what is missing in a set that nothing can be judged against, or nothing."""
+    counts = {} if data is None else {split: len(data.labels(split)) for split in FEWEST}
+    if all(counts[split] >= FEWEST[split] for split in counts):
+        return ""
+    had, needed = (" and ".join(f"{n} {split}" for split, n in part.items()) for part in (counts, FEWEST))
+    return f"{data.name} has {had} images, and {needed} images are needed"
 
 
 def data_of(trainer: L.Trainer) -> Any:

@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo.callbacks import Checkpoints, Collapse, Evaluate, Explosion, Progress, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks import evaluate as evaluating
 from ganzoo.callbacks.watch import diversity
-from ganzoo.data import Digits, Gaussians
+from ganzoo.data import Digits, Gaussians, ImageFolder
 from ganzoo.engine.optim import SGD
 from ganzoo.engine.turns import NonFinite
 from ganzoo.files import write_atomically
@@ -26,6 +26,7 @@ from ganzoo.metrics.judge import KINDS, Verdict
 from ganzoo.metrics.names import PLAIN
 from ganzoo.models import NSGAN
 from ganzoo.networks import MLPDiscriminator, MLPGenerator
+from ganzoo.pictures import save_images
 from ganzoo.pixels import to_uint8
 from tests.zoo import SHAPE, ToImage, digits, fast, for_d_and_g, make, trainer, weights, written
 
@@ -543,3 +544,39 @@ def test_a_bar_that_is_off_shows_nothing(tmp_path, capsys):
     fit(make("NSGAN"), tmp_path, 2, bar, enable_progress_bar=True)
     bar.disable()
     assert capsys.readouterr().out == ""
+
+
+# -- small sets
+
+
+def pictures(folder, n):
+    """Write ``n`` digits as a folder of pictures in two classes."""
+    images = torch.cat(list(digits().images("train", n))) / 127.5 - 1
+    for k, name in enumerate("ab"):
+        save_images(images[k::2], folder / name, [f"{i:03d}" for i in range(len(images[k::2]))])
+    return ImageFolder(root=str(folder), size=8, channels=1, batch_size=2)
+
+
+@pytest.mark.parametrize("n", [4, 8, 20])
+def test_a_set_too_small_to_be_judged_is_trained_with_a_warning_beforehand(n, tmp_path):
+    data = pictures(tmp_path / "pictures", n)
+    train, test = len(data.labels("train")), len(data.labels("test"))
+    judged = Evaluate(n=20)
+    counts = f"{train} train and {test} test images, and 20 train and 2 test images are needed"
+    beside = judged, Checkpoints(), SampleGrid(), Watch()
+    with pytest.warns(UserWarning, match=f"will not be judged: ImageFolder has {counts}") as caught:
+        runner = fit(make("NSGAN"), tmp_path, 3, *beside, data=data, val_check_interval=1)
+    assert len([w for w in caught if "judged" in str(w.message)]) == 1
+    assert runner.global_step == 3
+    assert judged.verdict is None
+    with pytest.raises(ValueError, match=f"ImageFolder has {train} train and"):
+        trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).test(make("NSGAN"), data, verbose=False)
+
+
+def test_the_smallest_set_is_judged(tmp_path):
+    data = pictures(tmp_path / "pictures", 30)
+    judged = Evaluate(n=20)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*judged.*")
+        fit(make("NSGAN"), tmp_path, 2, judged, data=data, val_check_interval=2)
+    assert all(math.isfinite(judged.verdict.values[kind]) for kind in ("fd", "precision", "classifier_score"))
