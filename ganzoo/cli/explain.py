@@ -41,6 +41,21 @@ PLACES = {
 }
 
 
+HABITS = {  # what other libraries call it
+    **dict.fromkeys(("seed", "random_seed", "manual_seed"), "--seed_everything"),
+    **dict.fromkeys(("latent_dim", "z_dim", "nz", "noise_dim"), "--model.generator.prior.dim"),
+    **dict.fromkeys(("lr", "learning_rate"), "--model.d_optimizer.lr and --model.g_optimizer.lr"),
+    **dict.fromkeys(("steps", "iterations", "n_iter", "num_steps", "max_steps"), "--trainer.max_steps (in batches)"),
+    **dict.fromkeys(("epochs", "n_epochs", "num_epochs", "max_epochs"), "--trainer.max_steps (in batches)"),
+    **dict.fromkeys(("gpus", "gpu", "num_gpus", "devices"), "--trainer.devices"),
+    **dict.fromkeys(("img_size", "image_size", "imsize", "size"), "--data.size"),
+    **dict.fromkeys(("dataset", "dataroot", "data_dir", "data_path"), "--config data/NAME, or --data.root FOLDER"),
+    **dict.fromkeys(("out", "output", "output_dir", "outdir", "log_dir", "logdir"), "--run"),
+    **dict.fromkeys(("resume", "checkpoint", "ckpt"), "--ckpt_path"),
+    **dict.fromkeys(("workers", "num_workers", "n_cpu"), "--data.num_workers"),
+}
+
+
 def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ()) -> str:
     """Cut a message of jsonargparse down to one line: the argument, what is wrong, and the nearest known word.
 
@@ -86,6 +101,10 @@ def unknown(word: str, argv: Sequence[str], options: set[str]) -> str:
     if word in configs() or "/" in word:
         return f"no argument {word!r}: did you mean '--config {word}'?"
     full = flag(word, argv)
+    within, _, last = full.rpartition(".")
+    meant = HABITS.get(last.lstrip("-").replace("-", "_").lower(), full)
+    if meant.split()[0] != full and meant.startswith(within):
+        return f"no argument {full!r}: here it is {meant}"
     place, _, name = full.lstrip("-").rpartition(".")
     package = PLACES.get(place.rsplit(".", 1)[-1])
     if package is None:

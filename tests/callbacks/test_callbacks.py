@@ -297,7 +297,7 @@ def test_a_term_that_is_no_number_is_named_and_kept_out_of_checkpoints(player, l
         return {**terms, "extra": terms["adv"] * (float("nan") if model.global_step == 6 else 0.0)}
 
     setattr(model, f"{player}_loss", broken)
-    message = f"term 'extra' of player '{player}' was nan at batch 7: training stopped. Lower the learning rate"
+    message = f"term 'extra' of player '{player}' was nan at batch 7: training stopped, and no checkpoint was"
     with pytest.raises(NonFinite, match=message) as error:
         fit(model, tmp_path, 30, Checkpoints(every=5), Watch(every=100), log_every_n_steps=log_every)
     assert (error.value.name, error.value.batch) == (f"{player}/extra", 7)

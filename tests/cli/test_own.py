@@ -1,6 +1,7 @@
 """``--import``: the user's own classes, with every verb, and nobody else's."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -196,3 +197,11 @@ def test_two_ranks_import_it_too(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "imports").read_text() == "once once "
     assert "trained 4 batches" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_ends_a_list_quietly(tmp_path):
+    command = f"{shlex.quote(sys.executable)} -m ganzoo list models | true"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=PACKAGE.parent, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -197,7 +197,7 @@ class Broken(OnePlayer):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("window", [1, 5])
 def test_a_term_that_is_no_number_stops_training_and_is_named(value, window, tmp_path):
-    message = rf"term 'bad' of player 'a' was {value} at batch 3: training stopped\. Lower the learning rate"
+    message = rf"term 'bad' of player 'a' was {value} at batch 3: training stopped, and no checkpoint"
     with pytest.raises(NonFinite, match=message) as caught:
         fit(Broken(value, at=3), tmp_path, steps=8, log_every_n_steps=window)
     assert (caught.value.name, caught.value.batch) == ("a/bad", 3)
