@@ -93,6 +93,8 @@ def missing(names: str) -> str:
             "missing generator: start from --config models/NAME; for a game over a trained one add --generator PATH,"
             " a checkpoint or a folder written by `ganzoo export`"
         )
+    if names.rsplit(".", 1)[-1] == "root":
+        return "where are your pictures? Add --data.root FOLDER"
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
 
 

@@ -14,7 +14,7 @@ from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WorkerLoader, reading, stacked
 from ganzoo.pixels import resize_uint8
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")  # of a film the first frame
 WORKERS = 128  # the most processes that read
 
 

@@ -283,7 +283,8 @@ def test_a_wrong_argument_is_one_line(words, message, cli, tmp_path, monkeypatch
         ("--model.n_critic 0", "n_critic must be at least 1, got 0"),
         ("--trainer.strategy gmae", "You selected an invalid strategy name: `strategy='gmae'`"),
         ("--data MNIST --data.root nowhere", "MNIST not found under nowhere: run `ganzoo fetch MNIST` (or set"),
-        ("--data ImageFolder --data.root nowhere --data.size 8", "under nowhere: set root"),
+        ("--config data/folder", "where are your pictures? Add --data.root FOLDER"),
+        ("--data ImageFolder --data.root nowhere --data.size 8", "nowhere is not there: give the folder with"),
     ],
 )
 def test_a_wrong_argument_ends_the_command_with_one_line(words, message, refused, tmp_path, monkeypatch):

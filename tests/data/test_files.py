@@ -133,6 +133,27 @@ def test_official_folders_are_the_splits(tmp_path):
     assert data.classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.TIFF", "a.webp", "a.bmp"])
+def test_the_first_frame_of_every_format_is_read(name, tmp_path):
+    frames = [Image.new("RGB", (6, 6), (c, c, c)) for c in (0, 255)]
+    many = {"save_all": True, "append_images": frames[1:]} if "bmp" not in name else {}
+    frames[0].save(tmp_path / name, **many)
+    data = ImageFolder(str(tmp_path), 6, num_workers=0, val_fraction=0.0, test_fraction=0.0)
+    image = all_images(data, "train")
+    assert image.shape == (1, 3, 6, 6)
+    assert (image <= 1).all()
+
+
+def test_what_is_no_folder_of_pictures_says_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none is not there: give the folder with your pictures as root"):
+        ImageFolder(str(tmp_path / "none"), 8).setup("fit")
+    (tmp_path / "a.zip").touch()
+    with pytest.raises(FileNotFoundError, match=r"a\.zip is a file: unpack it, and give the folder with your pictures"):
+        ImageFolder(str(tmp_path / "a.zip"), 8).setup("fit")
+    with pytest.raises(FileNotFoundError, match=r"no image files \(\.png, .* under .*, but files with \.zip$"):
+        ImageFolder(str(tmp_path), 8).setup("fit")
+
+
 def test_mixed_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no image files .* under"):
         ImageFolder(str(tmp_path), 8).setup("fit")
