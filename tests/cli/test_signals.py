@@ -142,6 +142,7 @@ def test_a_rank_that_has_lost_the_other_ends_and_says_how_to_resume(rank, number
     assert re.search(r"resume with `ganzoo fit --ckpt_path a/checkpoints/last.ckpt", log.read_text()), log.read_text()
 
 
+@SLOW
 def test_slurm_puts_a_job_back_with_a_checkpoint_between_two_batches(begin, tmp_path, monkeypatch):
     log, queue = tmp_path / "log", tmp_path / "scontrol"
     queue.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\n")
