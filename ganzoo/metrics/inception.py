@@ -105,7 +105,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return load(path.read_bytes())
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = "other objects" if "weights_only" in str(error) else first  # torch would say how to run what it holds
         raise ValueError(f"{path} holds no plain tensors ({reason}): {REMEDY}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} should hold a dict of tensors, holds {type(state).__name__}: {REMEDY}")

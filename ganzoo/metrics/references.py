@@ -223,7 +223,8 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ValueError(f"no reference statistics at {path}") from error
     except (OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be read as an npz without pickle ({error}): delete it") from error
+        why = "" if "allow_pickle" in str(error) else f" ({error})"  # numpy would say how to run what it holds
+        raise ValueError(f"{path} cannot be read as an npz without pickle{why}: delete it") from error
     if missing := {"mu", "sigma"} - arrays.keys():
         raise ValueError(f"{path} must hold mu and sigma, lacks {sorted(missing)}, holds {sorted(arrays)}")
     return arrays
