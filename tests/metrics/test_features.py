@@ -127,7 +127,7 @@ def test_inception_never_runs_a_pickle(tmp_path):
     for name in ("a.pth", "b.pth"):
         with pytest.raises(ValueError, match=r"holds no plain tensors \(") as error:
             InceptionV3(str(tmp_path / name))
-        assert "weights_only" not in str(error.value), "no library's advice to run what a file holds"
+        assert "Weights only" not in str(error.value), "no library's advice to run what a file holds"
     assert not (tmp_path / "ran").exists()
 
 
