@@ -4,9 +4,14 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
+
+try:
+    import fcntl
+except ImportError:  # on Windows there is no lock
+    fcntl = None  # type: ignore[assignment]
 
 from ganzoo.cli.layers import RUNS
 from ganzoo.files import write_atomically
@@ -36,6 +41,28 @@ def run_folder(config: Any, verb: str) -> Path:
         run = free_folder(RUNS / f"{short_name(config.model)}-{short_name(config.data)}")
     os.environ["GANZOO_RUN"] = str(run)
     return run
+
+
+LOCKS: dict[Path, BinaryIO] = {}  # of the runs that this process trains; they are gone with it, however it ends
+
+
+def lock(run: Path) -> None:
+    """Keep other processes from training in a run's folder, and remove what killed ones have left half written.
+
+    Raises:
+        ValueError: another process trains there.
+    """
+    if fcntl is None or run.resolve() in LOCKS or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    file = open(run / ".lock", "wb")  # noqa: SIM115
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # workers do not inherit it
+    except OSError as error:
+        raise ValueError(f"another process trains in {run}: wait for its end, or choose another --run") from error
+    LOCKS[run.resolve()] = file
+    for path in run.rglob("*.part"):
+        path.unlink(missing_ok=True)
 
 
 def requeued() -> bool:

@@ -28,7 +28,7 @@ from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered, option
-from ganzoo.cli.runs import n_ranks, place_loggers, run_folder
+from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
 from ganzoo.config import Configurable, config_or_reason
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
@@ -146,6 +146,8 @@ class ZooCLI(LightningCLI):
         if config.model is None:
             raise ValueError(missing("model"))
         run = run_folder(config, self.subcommand)
+        if self.subcommand == "fit":
+            lock(run)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
         if not config.trainer.callbacks:

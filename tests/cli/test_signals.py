@@ -165,3 +165,20 @@ def test_slurm_puts_a_job_back_with_a_checkpoint_between_two_batches(begin, tmp_
     (pid,) = begin(*words_of(max_steps=n + 3))
     assert wait(pid) == 2
     assert "SLURM has started this job again: add --run DIR" in log.read_text()
+
+
+def test_a_second_process_is_kept_out_of_a_run_and_a_killed_one_locks_nothing(begin, tmp_path):
+    log = tmp_path / "log"
+    (first,) = begin(*words_of(), "--run", "a", "--checkpoint.every", "20")
+    begun(log)
+    (second,) = begin("fit", "--run", "a", "--ckpt_path", "last")
+    assert wait(second) == 2
+    assert "ganzoo: another process trains in a: wait for its end, or choose another --run" in log.read_text()
+    os.kill(first, signal.SIGKILL)
+    wait(first)
+    half = tmp_path / "a" / "checkpoints" / "last.ckpt.123.part"
+    half.write_bytes(b"half")
+    n = state(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"]
+    (third,) = begin("fit", "--run", "a", "--ckpt_path", "last", "--trainer.max_steps", str(n + 2))
+    assert wait(third) == 0, log.read_text()
+    assert not half.exists()

@@ -8,6 +8,7 @@ import lightning as L
 import pytest
 import torch
 
+import tests.zoo  # noqa: F401 - the words below name its networks
 from ganzoo.cli import main
 from tests.processes import in_child, on_ranks
 
