@@ -418,7 +418,7 @@ def test_the_seed_reaches_the_data(cli):
 
 def test_fit_leaves_a_run(home):
     run = home / "a"
-    assert {p.name for p in run.iterdir()} == {"checkpoints", "grids", "csv", "config.yaml"}
+    assert {p.name for p in run.iterdir()} == {"checkpoints", "grids", "csv", "config.yaml", ".lock"}
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
     assert {p.name for p in (run / "grids").iterdir()} == {"0000002.png", "0000004.png"}
     with Image.open(run / "grids" / "0000004.png") as image:

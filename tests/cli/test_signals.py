@@ -27,10 +27,10 @@ def words_of(**kwargs):
     return [*WORDS, *(part for name, value in given.items() for part in (f"--trainer.{name}", str(value)))]
 
 
-def begun(log, text="100/", seconds=30):
+def begun(log, text=r"[1-9]\d+/1000000", seconds=30):
     """Wait until a run has printed something."""
     for _ in range(seconds * 20):
-        if log.is_file() and text in log.read_text():
+        if log.is_file() and re.search(text, log.read_text()):
             time.sleep(0.3)
             return
         time.sleep(0.05)
