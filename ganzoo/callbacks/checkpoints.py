@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, Literal
 
 import lightning as L
+import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.encoders import refresh_encoders
@@ -54,11 +55,13 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any, **kwargs: Any) -> None:
         """Write ``last.ckpt`` if it is due; after the validation, if one follows."""
-        if trainer.global_step % self.every == 0 and not _trial(trainer):
+        if trainer.global_step % self.every == 0:
             self.keep(trainer)
 
     def keep(self, trainer: L.Trainer) -> bool:
         """Write ``last.ckpt`` after a batch, unless a validation comes first; return whether it was written."""
+        if _trial(trainer):
+            return True
         loop = trainer.fit_loop.epoch_loop
         assert trainer.fit_loop._data_fetcher is not None
         self._pending = loop._should_check_val_fx(trainer.fit_loop._data_fetcher) and trainer.enable_validation
@@ -137,7 +140,8 @@ class Checkpoints(Checkpoint):
 def lost_rank(exception: BaseException) -> bool:
     """Whether an error says that the process of another rank is gone."""
     words = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
-    return isinstance(exception, RuntimeError) and any(word in str(exception) for word in words)
+    ranks = dist.is_available() and dist.is_initialized()
+    return ranks and isinstance(exception, RuntimeError) and any(word in str(exception) for word in words)
 
 
 def _trial(trainer: L.Trainer) -> bool:

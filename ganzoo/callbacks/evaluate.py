@@ -72,8 +72,8 @@ class Evaluate(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Warn before training where the data has too few images to be judged against: it is trained all the same."""
-        self._few = too_few(trainer_data(trainer))
-        if self._few and trainer.is_global_zero and trainer.enable_validation:
+        self._few = too_few(trainer_data(trainer)) if trainer.enable_validation else ""
+        if self._few and trainer.is_global_zero:
             warnings.warn(f"the samples will not be judged: {self._few}", stacklevel=2)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -107,9 +107,9 @@ class Evaluate(L.Callback):
     def judge(self, trainer: L.Trainer, pl_module: Any, n: int) -> Verdict:
         """Return the verdict on ``n`` samples; computed on rank 0 and sent to all."""
         extractor = self.extractor_of(trainer).to(pl_module.device)
-        if few := too_few(data_of(trainer)):
-            raise ValueError(few)
         if self._real is None:
+            if few := too_few(data_of(trainer)):
+                raise ValueError(few)
             self._real = self.references(trainer, extractor)
         rounds = blocks_of(n, trainer.world_size) // trainer.world_size
         silent = None if trainer.is_global_zero else True

@@ -2,13 +2,13 @@
 
 import math
 import warnings
-from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor
 
+from ganzoo.callbacks.checkpoints import Checkpoints
 from ganzoo.callbacks.condition import classes_of, conditions_of, labels_of
 from ganzoo.callbacks.evaluate import some_real
 
@@ -21,7 +21,7 @@ class Explosion(UserWarning):
     """A weight or a term has become huge."""
 
 
-WEIGHT, TERM = 1e4, 1e6  # no weight or term of a healthy game is as large
+WEIGHT, TERM = 1e4, 1e9  # a likelihood of small deviation, summed over pixels, can be millions
 
 
 class Watch(L.Callback):
@@ -30,7 +30,7 @@ class Watch(L.Callback):
     Diversity is the mean distance between two images; for a conditional generator between two of one class, as one
     image for each class is a collapse too. Every few batches the diversity of the samples of fixed seeds is divided by
     that of the data: 1 means as diverse. (A term that is not finite stops the game itself, before the next checkpoint
-    at the latest: see ``NonFinite``.) A weight above 1e4 or a term above 1e6 is warned of, though it still is a number.
+    at the latest: see ``NonFinite``.) A weight above 1e4 or a term above 1e9 is warned of, though it still is a number.
 
     Args:
         every: Batches between two looks.
@@ -95,7 +95,8 @@ class Watch(L.Callback):
     @staticmethod
     def earlier(trainer: L.Trainer) -> str:
         """Return the advice to go back, if there is something to go back to."""
-        kept = sorted((Path(trainer.default_root_dir) / "checkpoints").glob("*.ckpt"))
+        folders = [c.checkpoint_folder(trainer) for c in trainer.callbacks if isinstance(c, Checkpoints)]  # type: ignore[attr-defined]
+        kept = sorted(path for folder in folders for path in folder.glob("*.ckpt"))
         return f"; or go back to {' or '.join(map(str, kept))}" if kept else ""
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:

@@ -50,15 +50,20 @@ class Layers:
         node: Any = self.config
         for part in parts:
             node = arguments_of(node).get(part)
-        there, made = arguments_of(node), parsed(value, f"--{place}") if value.startswith("{") else value
-        if isinstance(there.get(last), dict) and class_of(there[last]) and class_of(made):
-            stay = {} if isinstance(made, dict) else networks(there[last], class_of(made))
-            there[last] = self.over(
-                there[last], {"class_path": class_of(made), "init_args": stay}, ".".join([*parts, last])
-            )
+        held = arguments_of(node)
+        there = held.get(last)
+        if not isinstance(there, dict) or not class_of(there):
+            return
+        made = parsed(value, f"--{place}") if value.startswith("{") else value
+        if class_of(made):
+            stay = {} if isinstance(made, dict) else networks(there, class_of(made))
+            upper = {"class_path": class_of(made), "init_args": stay}
+            held[last] = self.over(there, upper, ".".join([*parts, last]))
 
     def over(self, lower: Any, upper: Any, where: str) -> Any:
         """Return what holds when ``upper`` is put on ``lower``."""
+        if isinstance(upper, dict) and {"class_path", "init_args"} & upper.keys() and isinstance(lower, str):
+            lower = {"class_path": lower}  # a class by its name alone
         if isinstance(lower, dict) and class_of(lower) and class_of(upper):
             upper = upper if isinstance(upper, dict) else {"class_path": upper}
             if not same(class_of(lower), class_of(upper)):

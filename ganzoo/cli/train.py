@@ -146,8 +146,6 @@ class ZooCLI(LightningCLI):
         if config.model is None:
             raise ValueError(missing("model"))
         run = run_folder(config, self.subcommand)
-        if self.subcommand == "fit":
-            lock(run)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
         if not config.trainer.callbacks:
@@ -166,6 +164,11 @@ class ZooCLI(LightningCLI):
         if mode:
             trainer.callbacks.insert(0, Compile(mode))  # type: ignore[attr-defined]
         return trainer
+
+    def before_fit(self) -> None:
+        """Lock the run's folder."""
+        if not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            lock(Path(self.trainer.default_root_dir))
 
     def after_fit(self) -> None:
         """Say what was made and what can be done with it."""

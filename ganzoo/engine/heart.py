@@ -16,7 +16,8 @@ BEAT, SILENCE = 1.0, 15.0  # seconds between two signs of life; without one for 
 class Heart:
     """Gives signs of life from a thread of its own, so also while a rank judges or writes, and listens to the others.
 
-    A rank that hears nothing of another one for 15 s prints a line and ends its process, whatever it waits for.
+    A rank that hears nothing more of another one for 15 s prints a line and ends its process, whatever it waits for.
+    Of a rank that never gave a sign nothing follows: where there is no store, nobody listens.
 
     Args:
         rank: This rank.
@@ -28,7 +29,8 @@ class Heart:
 
     def __init__(self, rank: int, world: int, address: tuple[str, int], name: str, advice: Callable[[], str]) -> None:
         self.rank, self.address, self.name, self.advice = rank, address, name, advice
-        self.heard = dict.fromkeys((r for r in range(world) if r != rank), time.monotonic())
+        self.others = [other for other in range(world) if other != rank]
+        self.heard: dict[int, float] = {}  # when each of the others gave its last sign; those who are done never more
         self.stopped = threading.Event()
         for work in (self.beat, self.watch):
             threading.Thread(target=work, daemon=True).start()
@@ -39,24 +41,32 @@ class Heart:
 
     def beat(self) -> None:
         """Give signs of life and look at those of the others, until told to stop; a store may keep silent for ever."""
+        last: dict[int, bytes] = {}
         try:
             store: Any = dist.TCPStore(*self.address, is_master=False, timeout=timedelta(seconds=SILENCE))  # type: ignore[attr-defined]
-            last: dict[int, bytes] = {}
             while not self.stopped.is_set():
                 store.set(f"{self.name}/{self.rank}", str(time.monotonic()))
-                for rank in self.heard:
-                    sign = store.get(key) if store.check([key := f"{self.name}/{rank}"]) else b""
-                    if sign == b"done" or sign != last.get(rank):
-                        last[rank], self.heard[rank] = sign, time.monotonic() + (1e9 if sign == b"done" else 0)
+                for rank in self.others:
+                    key = f"{self.name}/{rank}"
+                    sign = store.get(key) if store.check([key]) else b""
+                    if sign == b"done":
+                        self.heard.pop(rank, None)
+                    elif sign != last.get(rank, b""):
+                        last[rank], self.heard[rank] = sign, time.monotonic()
                 self.stopped.wait(BEAT)
             store.set(f"{self.name}/{self.rank}", "done")
-        except (RuntimeError, ValueError):  # the store is gone with the process that held it: the watch will tell
+        except (RuntimeError, ValueError):  # no store, or gone with the process that held it: then the watch will tell
             return
 
     def watch(self) -> None:
-        """End this process when another one has been silent for too long."""
+        """End this process when another one has fallen silent."""
+        before = time.monotonic()
         while not self.stopped.wait(BEAT):
-            silent = [rank for rank, heard in self.heard.items() if time.monotonic() - heard > SILENCE]
+            now = time.monotonic()
+            if now - before > 3 * BEAT:  # this process was stopped, the others perhaps too: they may speak again
+                self.heard.update(dict.fromkeys(list(self.heard), now))
+            before = now
+            silent = sorted(rank for rank, heard in list(self.heard.items()) if now - heard > SILENCE)
             if silent:
                 line = f"rank {silent[0]} gave no sign of life for {SILENCE:.0f} s, so rank {self.rank} ends too: "
                 print(f"\nganzoo: {line}{self.advice()}", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from ganzoo.roles import Classes, Generator, Images
 from ganzoo.trust import read_json
 
 SHOWN = 64  # seeds on the card
-HOW = ("batch_size", "seed", "num_workers")  # arguments of data that change no image
+HOW = ("batch_size", "seed", "num_workers", "in_memory")  # arguments of data that change no image
 
 
 def publish(game: Game, folder: str | Path, training: dict[str, Any], metrics: dict[str, Any] | None = None) -> Path:
@@ -118,11 +118,12 @@ def verdict_of(run: Path, ours: dict[str, Any]) -> dict[str, Any] | None:
     return max(found, key=lambda one: int(one["n_samples"]), default=None)
 
 
-def images_of(data: Config | None) -> Config:
+def images_of(data: Any) -> Any:
     """Return a data module's configuration without what does not change the images."""
-    made = data or {}
-    arguments = {key: value for key, value in (made.get("init_args") or {}).items() if key not in HOW}
-    return {"class_path": made.get("class_path"), "init_args": arguments}
+    match data:
+        case {"class_path": path, "init_args": dict() as arguments}:
+            return path, {key: value for key, value in arguments.items() if key not in HOW}
+    return data
 
 
 def is_verdict(measured: Any) -> bool:

@@ -50,7 +50,8 @@ def higgins(
     https://openreview.net/forum?id=Sy2fzU9gl
 
     The paper's classifier is stopped after a number of steps that it does not say, and the score depends on it: with
-    1,000 and 5,000 steps of Adagrad(1e-2) PCA of sprites has 84 and 96 %. So say ``steps`` beside a score.
+    1,000 and 5,000 steps of Adagrad(1e-2) PCA of sprites has 82 and 94 % (benchmarks/RESULTS.md). So say ``steps`` with
+    a score.
 
     Differs from the paper: no run is discarded (the paper leaves out the worse half).
 

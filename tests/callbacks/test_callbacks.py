@@ -191,7 +191,7 @@ def test_a_collapse_names_the_checkpoints_that_there_are(tmp_path):
     ("change", "said"),
     [
         (lambda model: nn.init.constant_(model.D.net[1].bias, 2e4), r"a weight of D.net.1.bias is 2e\+04"),
-        (lambda model: model.shown.update({"d/adv": -3e6}), r"the term d/adv is -3e\+06"),
+        (lambda model: model.shown.update({"d/adv": -3e9}), r"the term d/adv is -3e\+09"),
     ],
     ids=["weight", "term"],
 )

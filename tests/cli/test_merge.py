@@ -29,6 +29,12 @@ def test_an_upper_layer_wins_value_by_value():
     assert stacked(lower, {"trainer": None}) == (lower | {"trainer": None}, [])
 
 
+def test_a_class_by_its_name_alone_takes_arguments():
+    given = stacked({"data": "Digits"}, {"data": {"init_args": {"batch_size": 3}}})
+    assert given == ({"data": one("Digits", batch_size=3)}, [])
+    assert stacked({"data": "Digits"}, {"data": "MNIST"}) == ({"data": "MNIST"}, [])
+
+
 @pytest.mark.parametrize("name", ["Digits", "ganzoo.data.Digits"])
 def test_the_same_class_keeps_its_arguments(name):
     lower = {"data": one("ganzoo.data.Digits", size=12, batch_size=5)}
@@ -125,7 +131,7 @@ def test_of_the_recipe_of_one_set_nothing_stays_for_another():
     words, gone = layered(["fit", "--config", "recipes/demo", "--config", "data/mnist"])
     assert words[:2] == ["fit", "--config"]
     assert json.loads(words[2])["data"] == {"class_path": "ganzoo.data.MNIST", "init_args": {"batch_size": 64}}
-    assert len(gone) <= 1
+    assert gone == ["data: MNIST starts from its own defaults; of Digits go size"]
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,10 @@ def begin(tmp_path):
 
     yield started
     for pid in pids:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(ChildProcessError):  # it was waited for
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             os.kill(pid, signal.SIGKILL)
+            wait(pid)
 
 
 def ends(pids, seconds=30):
@@ -156,6 +158,7 @@ def test_slurm_puts_a_job_back_with_a_checkpoint_between_two_batches(begin, tmp_
     kept = tmp_path / "a" / "hpc_ckpt_1.ckpt"
     begun(tmp_path / "asked", "requeue 7")
     os.kill(pid, signal.SIGKILL)
+    wait(pid)
     n = read_checkpoint(kept)["global_step"]
     assert n == read_checkpoint(tmp_path / "a" / "checkpoints" / "last.ckpt")["global_step"] > 0
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")

@@ -150,7 +150,7 @@ def test_export_takes_the_verdict_of_the_same_weights_and_data_only(run, checkpo
     other = {"class_path": "ganzoo.data.MNIST", "init_args": {}}
     metrics = run[0] / "verdicts" / "one.json"
     metrics.parent.mkdir()
-    for batches, data, judged in ((3, trained_on, True), (2, trained_on, False), (3, other, False)):
+    for batches, data, judged in ((3, trained_on, True), (2, trained_on, False), (3, other, False), (3, "x", False)):
         metrics.write_text(json.dumps({**verdict, "batches": batches, "data": data}))
         line = export_checkpoint(checkpoint, tmp_path / "out")
         config = json.loads((tmp_path / "out" / "config.json").read_text())
