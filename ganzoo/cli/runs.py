@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -43,7 +43,7 @@ def run_folder(config: Any, verb: str) -> Path:
     return run
 
 
-LOCKS: dict[Path, BinaryIO] = {}  # of the runs that this process trains; they are gone with it, however it ends
+LOCKS: dict[Path, int] = {}  # open files of the runs that this process trains; they are gone with it, however it ends
 
 
 def lock(run: Path) -> None:
@@ -55,10 +55,11 @@ def lock(run: Path) -> None:
     if fcntl is None or run.resolve() in LOCKS or int(os.environ.get("LOCAL_RANK", "0")) > 0:
         return
     run.mkdir(parents=True, exist_ok=True)
-    file = open(run / ".lock", "wb")  # noqa: SIM115
+    file = os.open(run / ".lock", os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # workers do not inherit it
     except OSError as error:
+        os.close(file)
         raise ValueError(f"another process trains in {run}: wait for its end, or choose another --run") from error
     LOCKS[run.resolve()] = file
     for path in run.rglob("*.part"):
