@@ -16,22 +16,23 @@ def to_uint8(x: Tensor) -> Tensor:
     return x if x.dtype == torch.uint8 else (x * 127.5 + 128).clamp(0, 255).to(torch.uint8)
 
 
-def resize_uint8(images: Tensor, size: int) -> Tensor:
-    """Resize uint8 images [N, C, H, W] to [N, C, size, size]: bilinear, antialiased, rounded once.
+def resize_uint8(images: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """Resize uint8 images [N, C, H, W] to ``size``, a side or (height, width): bilinear, antialiased, rounded once.
 
     Raises:
         ValueError: images that are not uint8 [N, C, H, W].
     """
     if images.dtype != torch.uint8 or images.dim() != 4:
         raise ValueError(f"expected uint8 images [N, C, H, W], got {images.dtype} {list(images.shape)}")
-    if images.shape[-2:] == (size, size):
+    size = (size, size) if isinstance(size, int) else size
+    if images.shape[-2:] == size:
         return images
     return torch.cat([_resized(part, size) for part in torch.split(images, CHUNK)])
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     out = torch.nn.functional.interpolate(
-        images.float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False
+        images.float(), size=size, mode="bilinear", antialias=True, align_corners=False
     )
     return out.round_().clamp_(0, 255).to(torch.uint8)
 

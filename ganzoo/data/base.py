@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,15 +158,16 @@ def data_root(root: str | None = None) -> Path:
     return Path(root or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo").expanduser()
 
 
-def check_size(size: int) -> int:
-    """Return ``size`` if it is the side of an image.
+def check_size(size: int | Sequence[int]) -> tuple[int, int]:
+    """Return (height, width) of images of ``size``: the side of a square, or height and width.
 
     Raises:
         ValueError: below 1, or larger than any picture.
     """
-    if not 1 <= size <= LARGEST:
-        raise ValueError(f"size must be from 1 to {LARGEST}, got {size}")
-    return size
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(1 <= side <= LARGEST for side in sides):
+        raise ValueError(f"size must be a side from 1 to {LARGEST}, or two: [height, width]; got {size}")
+    return sides[0], sides[1]
 
 
 def check_split(split: str) -> str:

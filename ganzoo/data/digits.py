@@ -29,7 +29,7 @@ class Digits(ImageData):
 
     def __init__(self, batch_size: int = 64, seed: int = 0, size: int = 8) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        self.image_shape = (1, check_size(size), size)
+        self.image_shape = (1, *check_size(size))
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:
         """Return the digits of a split, uint8 [N, 1, size, size], and their labels."""

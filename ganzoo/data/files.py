@@ -32,15 +32,15 @@ Scan = tuple[dict[str, list[Entry]], tuple[str, ...]]
 
 
 class Files:
-    """Images that are decoded, cropped to the central square and resized when they are asked for.
+    """Images that are decoded, cropped to the middle and resized when they are asked for.
 
     Args:
         entries: Where they lie.
         channels: 1: grey, 3: RGB.
-        size: Side of an image.
+        size: Height and width of an image.
     """
 
-    def __init__(self, entries: Sequence[Entry], channels: int, size: int) -> None:
+    def __init__(self, entries: Sequence[Entry], channels: int, size: tuple[int, int]) -> None:
         self.entries, self.channels, self.size = entries, channels, size
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Files:
         return len(self.entries)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        """Return (x, y) for (index, epoch): x uint8 [channels, size, size].
+        """Return (x, y) for (index, epoch): x uint8 [channels, *size].
 
         Raises:
             CorruptImage: it cannot be read.
@@ -57,7 +57,7 @@ class Files:
         try:
             with open(entry.path, "rb") as file:
                 file.seek(entry.offset)
-                pixels = decode(file.read(entry.size), self.channels)
+                pixels = decode(file.read(entry.size), self.channels, self.size)
         except (OSError, SyntaxError, ValueError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
@@ -67,18 +67,19 @@ class Files:
         return resize_uint8(pixels[None], self.size)[0], entry.label
 
 
-def decode(data: bytes, channels: int) -> Tensor:
-    """Decode an image and crop it to its central square, uint8 [channels, S, S]; transparent pixels become white."""
+def decode(data: bytes, channels: int, size: tuple[int, int]) -> Tensor:
+    """Decode an image and crop it to its middle of the shape of ``size``; transparent pixels become white."""
     import numpy as np
     from PIL import Image
 
     from ganzoo.pictures import eight_bits
 
     with Image.open(io.BytesIO(data)) as image:
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        square = eight_bits(image, channels).crop((left, top, left + side, top + side))
-    return torch.from_numpy(np.array(square)).view(side, side, channels).permute(2, 0, 1)
+        scale = min(image.height / size[0], image.width / size[1])
+        height, width = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        middle = eight_bits(image, channels).crop((left, top, left + width, top + height))
+    return torch.from_numpy(np.array(middle)).view(height, width, channels).permute(2, 0, 1)
 
 
 class FileData(ImageData):
@@ -89,7 +90,7 @@ class FileData(ImageData):
 
     Args:
         root: Folder with the files.
-        size: Side that the central square of an image is resized to.
+        size: Side that the central square of an image is resized to; or [height, width], for the middle of that shape.
         channels: 1: grey, 3: RGB.
         batch_size: Images per batch and process.
         seed: Seed of the order of the training images.
@@ -107,7 +108,7 @@ class FileData(ImageData):
     def __init__(
         self,
         root: str,
-        size: int,
+        size: int | tuple[int, int],
         channels: Literal[1, 3] = 3,
         batch_size: int = 64,
         seed: int = 0,
@@ -132,7 +133,7 @@ class FileData(ImageData):
             on_corrupt,
         )
         self.root, self.val_fraction, self.test_fraction = root, val_fraction, test_fraction
-        self.image_shape = (channels, check_size(size), size)
+        self.image_shape = (channels, *check_size(size))
         self.corrupt = Skipped()
         self._scan: Scan | None = None
 
@@ -214,7 +215,7 @@ class FileData(ImageData):
         )
 
     def _files(self, entries: Sequence[Entry]) -> Files:
-        return Files(entries, self.image_shape[0], self.image_shape[1])
+        return Files(entries, self.image_shape[0], (self.image_shape[1], self.image_shape[2]))
 
     def _blocks(self, split: str, n: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = Reader(self._files(self.entries(split)), self.on_corrupt)

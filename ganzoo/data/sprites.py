@@ -58,7 +58,7 @@ class Sprites(ImageData):
         if not 1 <= n_images <= available:
             raise ValueError(f"n_images must be from 1 to {available}, got {n_images}")
         self.n_images = n_images
-        self.image_shape = (1, check_size(size), size)
+        self.image_shape = (1, *check_size(size))
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:
         """Return the images of a split, uint8 [N, 1, size, size], and their shapes."""

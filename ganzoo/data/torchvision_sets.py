@@ -48,8 +48,7 @@ class TorchvisionData(ImageData):
         super().__init__(batch_size=batch_size, seed=seed)
         self.root, self.val_size, self.hflip = root, val_size, hflip
         channels, native, _ = self.native_shape
-        side = native if size is None else check_size(size)
-        self.image_shape = (channels, side, side)
+        self.image_shape = (channels, *check_size(native if size is None else size))
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:
         """Return the images of a split, uint8 [N, C, H, W], in a fixed shuffled order, and their labels.

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from ganzoo.networks.layers import Size
+
 
 class SelfAttention2d(nn.Module):
     """Adds to every position of a map what it finds at the others; at first nothing.
@@ -42,22 +44,26 @@ class SelfAttention2d(nn.Module):
         return out
 
 
-def attend(at: int, size: int, channels: int) -> list[nn.Module]:
+def attend(at: Size | None, size: Size, channels: int) -> list[nn.Module]:
     """Return the layer that stands behind a map of ``size``, if attention is wanted ``at`` this size."""
     return [SelfAttention2d(channels)] if size == at else []
 
 
-def map_of(attention: int, side: int, sizes: Sequence[int]) -> int:
-    """Return the size of the map at 1/attention of the image's side; 0: at none.
+def map_of(attention: int, image: Size, sizes: Sequence[Size]) -> Size | None:
+    """Return the size of the map at 1/attention of the image's sides, rounded up; 0: None.
 
     Raises:
         ValueError: there is no map of this size.
     """
-    by_share = {0: 0, **{side // size: size for size in sizes if side % size == 0}}
-    if attention not in by_share:
-        there = ", ".join(f"{share} (maps of {size})" for share, size in by_share.items() if share)
-        raise ValueError(f"attention must be 0 (none) or, for images of {side} pixels, {there}; got {attention}")
-    return by_share[attention]
+    shares = [2**k for k in range(max(image).bit_length())]
+    wanted = {share: (-(-image[0] // share), -(-image[1] // share)) for share in shares}
+    there = {share: size for share, size in wanted.items() if size in sizes}
+    if attention and attention not in there:
+        words = ", ".join(f"{share} (maps of {h} x {w})" for share, (h, w) in sorted(there.items()))
+        raise ValueError(
+            f"attention must be 0 (none) or, for images of {image[0]} x {image[1]} pixels, {words}; got {attention}"
+        )
+    return there.get(attention)
 
 
 def _conv1(n_in: int, n_out: int) -> nn.Conv2d:

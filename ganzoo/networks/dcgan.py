@@ -1,5 +1,6 @@
 """The convolutional networks of DCGAN."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, get_args
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from ganzoo.networks.attention import attend, map_of
 from ganzoo.networks.labels import Entry, Label, LabelPlane, Projection, check_label
 from ganzoo.networks.layers import (
+    Size,
     add_spectral_norm,
     check_counts,
     check_word,
@@ -21,13 +23,16 @@ from ganzoo.networks.minibatch import Minibatch, minibatch_layers
 from ganzoo.priors import Normal, Prior
 from ganzoo.roles import Discriminator, Generator
 
-START = 4  # side of the smallest map
+START = 4  # the most that the smaller side of the smallest map has
 GeneratorNorm = Literal["batch", "batch+spectral", "virtual", "none"]
 DiscriminatorNorm = Literal["batch", "layer", "instance", "spectral", "none"]
 
 
 class DCGANGenerator(Generator):
-    """Fractionally-strided 4x4 convolutions from a 4x4 map to the image (28: the first is 3x3, 4 -> 7 -> 14 -> 28).
+    """Fractionally-strided 4x4 convolutions from a 4x4 map to the image.
+
+    Of other sizes the maps are halves, rounded up: 4 -> 7 -> 14 -> 28, 3 -> 6 -> 12 -> 24 -> 48, 4x6 -> ... -> 64x96.
+    To a map of odd side the kernel is 3 in this direction.
 
     Weights are drawn from N(0, 0.02), gains of batch norm from N(1, 0.02); ReLU, tanh output; every layer but
     the last is followed by batch norm.
@@ -38,7 +43,7 @@ class DCGANGenerator(Generator):
     Differs from the paper: kernels are 4x4 rather than 5x5, so that every output pixel is covered equally.
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         prior: The distribution of z; the paper's is uniform.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
         norm: Normalisation of hidden maps, and of weights ("batch+spectral"); "virtual" needs a reference batch:
@@ -61,16 +66,16 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("norm", norm, get_args(GeneratorNorm))
-        sizes = _sizes(image_shape)[::-1]
-        at = map_of(attention, image_shape[1], sizes)
+        *sizes, image = ladder(image_shape, START)[::-1]
+        start, at = sizes[0], map_of(attention, image, sizes)
         channels = _channels(width, len(sizes))[::-1]
         self.label = Label(num_classes)
         n_in = prior.dim + self.label.dim
         layers: list[nn.Module] = [
-            nn.Linear(n_in, channels[0] * START**2, bias=not has_norm(norm)),
-            nn.Unflatten(1, (channels[0], START, START)),
+            nn.Linear(n_in, channels[0] * math.prod(start), bias=not has_norm(norm)),
+            nn.Unflatten(1, (channels[0], *start)),
             *_hidden(channels[0], norm),
-            *attend(at, START, channels[0]),
+            *attend(at, start, channels[0]),
         ]
         for (wide, narrow), size in zip(pairwise(channels), sizes[1:], strict=True):
             layers += [
@@ -78,29 +83,29 @@ class DCGANGenerator(Generator):
                 *_hidden(narrow, norm),
                 *attend(at, size, narrow),
             ]
-        layers += [nn.ConvTranspose2d(channels[-1], image_shape[0], 4, 2, 1), nn.Tanh()]
+        layers += [nn.ConvTranspose2d(channels[-1], image_shape[0], _kernel(image), 2, 1), nn.Tanh()]
         self.body = nn.Sequential(*layers)
         self.apply(init_radford)
         if norm == "batch+spectral":
             add_spectral_norm(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1] for latents z [N, dim] and labels y [N]."""
+        """Return images [N, C, H, W] in [-1, 1] for latents z [N, dim] and labels y [N]."""
         images: Tensor = self.body(self.label(z, y))
         return images
 
     def logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return twice what the tanh is of, [N, C, S, S]."""
+        """Return twice what the tanh is of, [N, C, H, W]."""
         logits: Tensor = 2 * self.body[:-1](self.label(z, y))
         return logits
 
 
 class DCGANDiscriminator(Discriminator):
-    """Strided 4x4 convolutions from the image to a 4x4 map (28: the last is 3x3), and one that covers it.
+    """Strided 4x4 convolutions from the image to a 4x4 map, and one that covers it; sizes as in ``DCGANGenerator``.
 
     Weights are drawn from N(0, 0.02), gains of norms from N(1, 0.02); leaky ReLU with slope 0.2; the first
     layer has no norm. The last has no bias, which a game that only compares logits (Wasserstein) would never
-    move. ``features`` maps x, or with label "concat" what ``embed`` makes of x and y, to the last map, [N, C, 4, 4].
+    move. ``features`` maps x, or with label "concat" what ``embed`` makes of x and y, to the last map, [N, C, h, w].
 
     With "batch" a logit depends on the other images of the batch: penalties on gradients need another norm.
 
@@ -108,7 +113,7 @@ class DCGANDiscriminator(Discriminator):
     Networks", 2016. https://arxiv.org/abs/1511.06434
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
         norm: Normalisation of hidden maps, or of weights ("spectral").
         num_classes: Number of classes that D is conditioned on; 0: unconditional.
@@ -140,13 +145,13 @@ class DCGANDiscriminator(Discriminator):
         check_word("label", label, get_args(Entry))
         check_word("minibatch", minibatch, get_args(Minibatch))
         check_counts(least=0, num_classes=num_classes)
-        sizes = _sizes(image_shape)
-        at = map_of(attention, image_shape[1], sizes)
+        image, *sizes = ladder(image_shape, START)
+        self.end, at = sizes[-1], map_of(attention, image, sizes)
         channels = _channels(width, len(sizes))
         appends, projects = (num_classes > 0 and label == word for word in get_args(Entry))
         self.plane = LabelPlane(num_classes, *self.image_shape[1:]) if appends else None
         layers: list[nn.Module] = [
-            nn.Conv2d(image_shape[0] + appends, width, 4, 2, 1),
+            nn.Conv2d(image_shape[0] + appends, width, _kernel(image), 2, 1),
             nn.LeakyReLU(0.2, inplace=True),
             *attend(at, sizes[0], width),
         ]
@@ -156,39 +161,30 @@ class DCGANDiscriminator(Discriminator):
                 *_hidden(wide, norm, slope=0.2),
                 *attend(at, size, wide),
             ]
-        extra, n_extra = minibatch_layers(minibatch, channels[-1] * START**2)
+        extra, n_extra = minibatch_layers(minibatch, channels[-1] * math.prod(self.end))
         self.features = nn.Sequential(*layers, *extra)
         n_features = channels[-1] + n_extra
-        self.head = nn.Conv2d(n_features, 1, START, bias=False)
-        self.projection = Projection(num_classes, n_features * START**2) if projects else None
+        self.head = nn.Conv2d(n_features, 1, self.end, bias=False)
+        self.projection = Projection(num_classes, n_features * math.prod(self.end)) if projects else None
         self.apply(init_radford)
         if norm == "spectral":
             add_spectral_norm(self)
 
     def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return what ``features`` takes: images x [N, C, S, S], with the planes of labels appended."""
+        """Return what ``features`` takes: images x [N, C, H, W], with the planes of labels appended."""
         check_label("discriminator", self.num_classes, y)
         return x if self.plane is None else self.plane(x, y)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits [N] of images x [N, C, S, S] and labels y [N]."""
+        """Return logits [N] of images x [N, C, H, W] and labels y [N]."""
         features = self.features(self.embed(x, y))
         logits: Tensor = self.head(features).reshape(x.shape[0])
         return logits if self.projection is None else logits + self.projection(features, y)
 
 
-def _sizes(image_shape: Sequence[int]) -> list[int]:
-    """Return the sizes of the hidden maps from large to small: halves of the image, down to 4."""
-    ladder(image_shape)
-    sizes = [image_shape[1] // 2]
-    while sizes[-1] > START:
-        sizes.append((sizes[-1] + 1) // 2)
-    return sizes
-
-
-def _kernel(larger: int) -> int:
-    """Return the kernel between a map and the one of half its size: 3 makes 7 of 4, and 4 of 7."""
-    return 3 if larger % 2 else 4
+def _kernel(larger: Size) -> Size:
+    """Return the kernel between a map and the one of half its size: 4 makes 8 of 4, and 4 of 8; 3 makes 7 of 4."""
+    return 4 - larger[0] % 2, 4 - larger[1] % 2
 
 
 def _channels(width: int, n_maps: int) -> list[int]:

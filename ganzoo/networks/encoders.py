@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ganzoo.networks.dcgan import START, DCGANDiscriminator
+from ganzoo.networks.dcgan import DCGANDiscriminator
 from ganzoo.networks.labels import Label, check_label
 from ganzoo.networks.layers import check_counts, check_word, he, init_radford
 from ganzoo.networks.mlp import _size, _stack
@@ -103,7 +103,7 @@ class DCGANEncoder(_WithHead):
     """The convolutions of ``DCGANDiscriminator``, and one of ``dim`` channels that covers their last map.
 
     Weights are drawn from N(0, 0.02), gains of norms from N(1, 0.02); a new Gaussian posterior has variance 1. The
-    first layer has no norm. ``features`` maps what ``embed`` makes of x and y to the last map, [N, C, 4, 4].
+    first layer has no norm. ``features`` maps what ``embed`` makes of x and y to the last map, [N, C, h, w].
 
     With "batch" a latent depends, in training, on the other images of the batch.
 
@@ -111,7 +111,7 @@ class DCGANEncoder(_WithHead):
     Networks", 2016. https://arxiv.org/abs/1511.06434
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         dim: Size of z.
         posterior: "point": z is a function of x; "gaussian": E has a mean and a variance for each image.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
@@ -138,11 +138,11 @@ class DCGANEncoder(_WithHead):
         check_word("norm", norm, get_args(DCGANNorm))
         body = DCGANDiscriminator(image_shape, width, norm, num_classes)
         self.plane, self.features = body.plane, body.features
-        self.head = nn.Conv2d(body.head.in_channels, self.n_numbers, START)
+        self.head = nn.Conv2d(body.head.in_channels, self.n_numbers, body.end)
         init_radford(self.head)
         self.start_with_unit_variance()
 
     def embed(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return what ``features`` takes: images x [N, C, S, S], with the planes of labels appended."""
+        """Return what ``features`` takes: images x [N, C, H, W], with the planes of labels appended."""
         check_label("encoder", self.num_classes, y)
         return x if self.plane is None else self.plane(x, y)

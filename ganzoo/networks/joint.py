@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from ganzoo.networks.dcgan import START, DCGANDiscriminator
+from ganzoo.networks.dcgan import DCGANDiscriminator
 from ganzoo.networks.dcgan import DiscriminatorNorm as DCGANNorm
 from ganzoo.networks.layers import add_spectral_norm, check_counts, check_word, has_norm, he, make_vector_norm
 from ganzoo.networks.mlp import _size, _stack
@@ -110,7 +110,7 @@ class DCGANJointDiscriminator(JointDiscriminator):
     Differs from the paper: DCGAN's convolutions, no dropout, no maxout, and fewer units.
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         dim: Size of z.
         width: Channels of the largest map; they double with every halving of the map, up to 8 * width.
         norm: Normalisation of hidden maps, or of all weights ("spectral"). With "batch" a logit depends on the other
@@ -132,7 +132,7 @@ class DCGANJointDiscriminator(JointDiscriminator):
         super().__init__(image_shape, dim)
         check_counts(dim=dim, units=units)
         body = DCGANDiscriminator(image_shape, width, norm)
-        n_features = body.head.in_channels * START**2
+        n_features = body.head.in_channels * math.prod(body.end)
         self.of_x = nn.Sequential(body.features, nn.Flatten())
         self.of_z, _ = _stack(dim, units, 2, "none", slope=0.2)
         self.of_both, _ = _stack(n_features + units, units, 2, "none", slope=0.2)
@@ -142,11 +142,11 @@ class DCGANJointDiscriminator(JointDiscriminator):
                 add_spectral_norm(part)
 
     def features(self, x: Tensor, z: Tensor) -> Tensor:
-        """Return the last hidden layer, [N, units], of images x [N, C, S, S] and latents z [N, dim]."""
+        """Return the last hidden layer, [N, units], of images x [N, C, H, W] and latents z [N, dim]."""
         joined: Tensor = self.of_both(torch.cat([self.of_x(x), self.of_z(z)], dim=1))
         return joined
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Return logits [N] of images x [N, C, S, S] and latents z [N, dim]."""
+        """Return logits [N] of images x [N, C, H, W] and latents z [N, dim]."""
         logits: Tensor = self.head(self.features(x, z)).squeeze(1)
         return logits

@@ -1,6 +1,5 @@
-"""Pieces that the networks share: normalisations, initialisations and the ladder of resolutions."""
+"""Pieces that the networks share: normalisations, initialisations and the ladder of sizes."""
 
-import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,7 +11,8 @@ from ganzoo.networks.minibatch import VirtualBatchNorm2d
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
-SIZES = (8, 16, 28, 32, 64, 128, 256)  # 28 = 7 * 4 starts from a 7x7 map, the others from 4x4
+SMALLEST = 8  # side of an image that convolutions take
+Size = tuple[int, int]  # height and width of a map
 
 
 def check_word(name: str, word: str, words: Sequence[str]) -> None:
@@ -36,24 +36,30 @@ def check_counts(least: int = 1, **counts: int) -> None:
             raise ValueError(f"{name} must be at least {least}, got {count}")
 
 
-def ladder(image_shape: Sequence[int]) -> tuple[int, int]:
-    """Return (size of the smallest map, number of doublings from it to the image).
+def ladder(image_shape: Sequence[int], most: int) -> list[Size]:
+    """Return the sizes of maps from the image's down: halves, rounded up, until a side is at most ``most``.
+
+    With ``most`` 4: 32, 16, 8, 4;  28, 14, 7, 4;  100, 50, 25, 13, 7, 4;  64 x 96, ..., 4 x 6. There are at least two.
 
     Args:
-        image_shape: (C, S, S) with S one of ``SIZES``.
+        image_shape: (C, H, W), sides of at least ``SMALLEST``.
+        most: What the smaller side of the last map may have.
 
     Raises:
-        ValueError: the image is not square, or of another size.
+        ValueError: points, or an image that is too small.
     """
-    if len(image_shape) != 3 or image_shape[1] != image_shape[2] or image_shape[1] not in SIZES:
-        sizes = ", ".join(map(str, SIZES))
+    if len(image_shape) != 3 or min(image_shape[1:]) < SMALLEST:
         raise ValueError(
-            f"image_shape must be (channels, size, size) with size one of {sizes}, got {tuple(image_shape)}:"
-            " resize or pad the images"
+            f"convolutions take images (channels, height, width) with sides of at least {SMALLEST}, got"
+            f" {tuple(image_shape)}: enlarge them (--data.size {SMALLEST}), or take networks for any shape"
+            " (MLPGenerator, MLPDiscriminator, MLPEncoder)"
         )
     check_counts(channels=image_shape[0])
-    start = 7 if image_shape[1] == 28 else 4
-    return start, int(math.log2(image_shape[1] // start))
+    sizes = [(image_shape[1], image_shape[2])]
+    while len(sizes) == 1 or min(sizes[-1]) > most:
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2, (width + 1) // 2))
+    return sizes
 
 
 def make_norm(word: str, channels: int, num_classes: int = 0) -> nn.Module:

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganzoo.networks.labels import Label, Projection, check_label
-from ganzoo.networks.layers import check_counts, check_word, he, ladder
+from ganzoo.networks.layers import Size, check_counts, check_word, he, ladder
 from ganzoo.priors import Normal, Prior
 from ganzoo.roles import Discriminator, Generator
 
-START = 4  # side of the smallest map
+START = 4  # the most that the smaller side of the smallest map has
 WIDEST = 32  # side of the largest map of full width
 SLOPE = 0.2
 Output = Literal["tanh", "linear"]
@@ -22,10 +22,11 @@ Output = Literal["tanh", "linear"]
 class R3GANGenerator(Generator):
     """Residual blocks 1x1 -> grouped 3x3 -> 1x1 between bilinear doublings of a 4x4 map, without normalisation.
 
-    The first map is a learnt 4x4 basis, scaled channel by channel by a linear function of z (28: 4 -> 7 -> 14 ->
-    28). Maps of up to 32x32 have ``width`` channels, each doubling beyond halves them. Every block starts as the
-    identity (fix-up): its last convolution is 0, the weights of the others are scaled by L^(-1/4), L = number of
-    blocks in the network. In the first batch these others have no gradient.
+    The first map is a learnt 4x4 basis, scaled channel by channel by a linear function of z. Of other sizes the maps
+    are halves, rounded up: 4 -> 7 -> 14 -> 28, 3 -> 6 -> 12 -> 24 -> 48, 4x6 -> ... -> 64x96. Maps of up to 32x32
+    have ``width`` channels, each doubling beyond halves them. Every block starts as the identity (fix-up): its last
+    convolution is 0, the weights of the others are scaled by L^(-1/4), L = number of blocks in the network. In the
+    first batch these others have no gradient.
 
     The paper's CIFAR-10 size has 20.7 million parameters: ``width=768, n_blocks=2, output="linear"`` (96 groups).
 
@@ -35,7 +36,7 @@ class R3GANGenerator(Generator):
     stays a constant; "tanh" (of "linear", the paper's, values outside [-1, 1] are clipped when images are written).
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         prior: The distribution of z.
         width: Channels of the widest map.
         n_blocks: Residual blocks per resolution.
@@ -61,18 +62,18 @@ class R3GANGenerator(Generator):
     ) -> None:
         super().__init__(image_shape, prior, num_classes)
         check_word("output", output, get_args(Output))
-        sizes = _sizes(image_shape)
+        sizes = ladder(image_shape, START)[::-1]
         channels = _channels(width, sizes)
         stages = _stages(channels, n_blocks, expansion, group_size)
         self.label = Label(num_classes, prior.dim)
-        layers: list[nn.Module] = [_Basis(prior.dim + self.label.dim, width), stages[0]]
+        layers: list[nn.Module] = [_Basis(prior.dim + self.label.dim, width, sizes[0]), stages[0]]
         for size, (n_in, n_out), stage in zip(sizes[1:], pairwise(channels), stages[1:], strict=True):
             layers += [_change(n_in, n_out), _Enlarge(size), stage]
         layers += [_conv1(channels[-1], image_shape[0]), nn.Tanh() if output == "tanh" else nn.Identity()]
         self.body = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] for latents z [N, dim] and labels y [N]."""
+        """Return images [N, C, H, W] for latents z [N, dim] and labels y [N]."""
         images: Tensor = self.body(self.label(z, y))
         return images
 
@@ -96,7 +97,7 @@ class R3GANDiscriminator(Discriminator):
     classes √K times smaller.
 
     Args:
-        image_shape: (C, S, S) with S = 8, 16, 28, 32, 64, 128 or 256.
+        image_shape: (C, H, W), sides of at least 8.
         width: Channels of the widest map.
         n_blocks: Residual blocks per resolution.
         expansion: Channels within a block per channel of the map.
@@ -117,19 +118,19 @@ class R3GANDiscriminator(Discriminator):
         num_classes: int = 0,
     ) -> None:
         super().__init__(image_shape, num_classes)
-        sizes = _sizes(image_shape)[::-1]
+        sizes = ladder(image_shape, START)
         channels = _channels(width, sizes)
         stages = _stages(channels, n_blocks, expansion, group_size)
         layers: list[nn.Module] = [_conv1(image_shape[0], channels[0]), stages[0]]
         for (n_in, n_out), stage in zip(pairwise(channels), stages[1:], strict=True):
             layers += [_Halve(), _change(n_in, n_out), stage]
-        cover = nn.Conv2d(width, width, START, groups=width, bias=False)
+        cover = nn.Conv2d(width, width, sizes[-1], groups=width, bias=False)
         self.features = nn.Sequential(*layers, he(cover, slope=1), nn.Flatten())
         self.head = he(nn.Linear(width, width if num_classes else 1, bias=False), slope=1)
         self.classes = Projection(num_classes, width) if num_classes else None
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits [N] of images x [N, C, S, S] and labels y [N].
+        """Return logits [N] of images x [N, C, H, W] and labels y [N].
 
         Raises:
             ValueError: labels are missing, or given to an unconditional network.
@@ -161,11 +162,11 @@ class _Block(nn.Module):
 
 
 class _Basis(nn.Module):
-    """Maps vectors to maps of 4x4: learnt patterns, one per channel, times a linear function of the vector."""
+    """Maps vectors to maps of ``size``: learnt patterns, one per channel, times a linear function of the vector."""
 
-    def __init__(self, n_in: int, channels: int) -> None:
+    def __init__(self, n_in: int, channels: int, size: Size) -> None:
         super().__init__()
-        self.patterns = nn.Parameter(torch.randn(channels, START, START))
+        self.patterns = nn.Parameter(torch.randn(channels, *size))
         self.scale = he(nn.Linear(n_in, channels, bias=False), slope=1)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -176,12 +177,12 @@ class _Basis(nn.Module):
 class _Enlarge(nn.Module):
     """Bilinear; a doubling puts each pixel in four places and blurs by [1, 2, 1] and by [1, 1]: [1, 3, 3, 1]."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, size=(self.size, self.size), mode="bilinear")
+        return F.interpolate(x, size=self.size, mode="bilinear")
 
 
 class _Halve(nn.Module):
@@ -195,22 +196,17 @@ class _Halve(nn.Module):
         self.register_buffer("kernel", torch.outer(taps, taps), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        channels, odd = x.shape[1], x.shape[-1] % 2
-        padded = F.pad(x, (1, 1 + odd, 1, 1 + odd), mode="replicate")
+        channels, odd_height, odd_width = x.shape[1], x.shape[2] % 2, x.shape[3] % 2
+        padded = F.pad(x, (1, 1 + odd_width, 1, 1 + odd_height), mode="replicate")
         return F.conv2d(padded, self.kernel.expand(channels, 1, 4, 4), stride=2, groups=channels)
 
 
-def _sizes(image_shape: Sequence[int]) -> list[int]:
-    """Return the sides of the maps from 4 to the image's."""
-    start, n_doublings = ladder(image_shape)
-    return [START] * (start != START) + [start * 2**k for k in range(n_doublings + 1)]
-
-
-def _channels(width: int, sizes: Sequence[int]) -> list[int]:
+def _channels(width: int, sizes: Sequence[Size]) -> list[int]:
     check_counts(width=width)
-    shrink = [max(1, size // WIDEST) for size in sizes]
+    shrink = [2 ** sum(WIDEST < min(other) <= min(size) for other in sizes) for size in sizes]
     if width % max(shrink):
-        raise ValueError(f"width must be a multiple of {max(shrink)} for {max(sizes)} pixels, got {width}")
+        height, across = max(sizes)
+        raise ValueError(f"width must be a multiple of {max(shrink)} for {height} x {across} pixels, got {width}")
     return [width // factor for factor in shrink]
 
 

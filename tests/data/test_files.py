@@ -120,6 +120,15 @@ def test_the_central_square_is_resized(tmp_path):
     assert torch.equal(all_images(data, "train"), torch.full((2, 3, 2, 2), 200, dtype=torch.uint8))
 
 
+def test_the_middle_of_another_shape_is_resized(tmp_path):
+    pixels = np.zeros((6, 12, 3), dtype=np.uint8)
+    pixels[:, 4:8] = 200  # 6 high, 4 wide
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    data = ImageFolder(str(tmp_path), (3, 2), num_workers=0, val_fraction=0.0, test_fraction=0.0)
+    assert data.image_shape == (3, 3, 2)
+    assert torch.equal(all_images(data, "train"), torch.full((1, 3, 3, 2), 200, dtype=torch.uint8))
+
+
 def test_official_folders_are_the_splits(tmp_path):
     write_images(tmp_path / "train", 40)
     write_images(tmp_path / "test", 5)
@@ -282,7 +291,7 @@ def test_fingerprints_know_names_sizes_and_shape(tmp_path):
         ({"channels": 2}, "channels must be 1 or 3, got 2"),
         ({"val_fraction": 0.6, "test_fraction": 0.4}, "fractions must leave images to train on"),
         ({"val_fraction": -0.1}, "fractions must leave images to train on"),
-        ({"size": 0}, "size must be from 1 to 8192, got 0"),
+        ({"size": 0}, r"size must be a side from 1 to 8192, or two: \[height, width\]; got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

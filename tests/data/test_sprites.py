@@ -242,7 +242,7 @@ def test_the_configuration_makes_it():
     [
         ({"n_images": 0}, "n_images must be from 1 to 589824, got 0"),
         ({"n_images": WHOLE + 1}, "n_images must be from 1 to 589824, got 589825"),
-        ({"size": 0}, "size must be from 1 to 8192, got 0"),
+        ({"size": 0}, r"size must be a side from 1 to 8192, or two: \[height, width\]; got 0"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, message):

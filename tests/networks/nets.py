@@ -13,7 +13,6 @@ from ganzoo.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from ganzoo.networks.layers import SIZES
 
 GENERATORS = [MLPGenerator, DCGANGenerator, ResNetGenerator]
 DISCRIMINATORS = [MLPDiscriminator, DCGANDiscriminator, ResNetDiscriminator]
@@ -25,7 +24,9 @@ NORMS = {
     DCGANDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
     ResNetDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
 }
-SHAPES = [(c, s, s) for s in SIZES for c in (1, 3)]
+SIZES = (8, 16, 28, 32, 64, 128, 256)
+ODD = [(1, 20, 20), (3, 48, 48), (2, 13, 9), (7, 100, 100), (4, 16, 40)]  # with a remainder, not square, more channels
+SHAPES = [*((c, s, s) for s in SIZES for c in (1, 3)), *ODD]
 NORMED_G = [(cls, norm) for cls in GENERATORS for norm in NORMS[cls] if norm != "virtual"]  # needs a reference
 NORMED_D = [(cls, norm) for cls in DISCRIMINATORS for norm in NORMS[cls]]
 CONDITIONAL_D = [

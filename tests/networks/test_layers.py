@@ -7,7 +7,7 @@ from torch.nn.utils import parametrize
 
 from ganzoo.networks import DCGANDiscriminator, MLPDiscriminator
 from ganzoo.networks.labels import Projection
-from ganzoo.networks.layers import SIZES, add_spectral_norm, ladder
+from ganzoo.networks.layers import add_spectral_norm, ladder
 from tests.networks.nets import DISCRIMINATORS, small, weights_of
 
 LAYERS = {
@@ -22,9 +22,29 @@ def as_matrix(layer: nn.Module, weight: torch.Tensor) -> torch.Tensor:
     return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
 
 
-def test_ladder() -> None:
-    steps = [ladder((1, size, size)) for size in SIZES]
-    assert steps == [(4, 1), (4, 2), (7, 2), (4, 3), (4, 4), (4, 5), (4, 6)]
+@pytest.mark.parametrize(
+    ("side", "most", "sides"),
+    [
+        (8, 4, [8, 4]),
+        (28, 4, [28, 14, 7, 4]),
+        (28, 7, [28, 14, 7]),
+        (32, 4, [32, 16, 8, 4]),
+        (32, 7, [32, 16, 8, 4]),
+        (32, 8, [32, 16, 8]),
+        (8, 8, [8, 4]),
+        (20, 4, [20, 10, 5, 3]),
+        (48, 4, [48, 24, 12, 6, 3]),
+        (96, 7, [96, 48, 24, 12, 6]),
+        (100, 4, [100, 50, 25, 13, 7, 4]),
+    ],
+)
+def test_ladder(side: int, most: int, sides: list[int]) -> None:
+    assert ladder((1, side, side), most) == [(s, s) for s in sides]
+
+
+def test_the_smaller_side_decides() -> None:
+    assert ladder((1, 64, 96), 4) == [(64, 96), (32, 48), (16, 24), (8, 12), (4, 6)]
+    assert ladder((1, 100, 30), 4) == [(100, 30), (50, 15), (25, 8), (13, 4)]
 
 
 @pytest.mark.parametrize("cls", DISCRIMINATORS)

@@ -206,10 +206,10 @@ def test_unconditional_generator_refuses_labels(cls: type) -> None:
         net(latents(net, 2), torch.zeros(2, dtype=torch.long))
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 4), (1, 30, 30), (3, 512, 512), (3, 32, 64), (32, 32), (2,)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 4, 4), (1, 7, 30), (3, 64, 1), (32, 32), (2,)], ids=str)
 @pytest.mark.parametrize("cls", [DCGANGenerator, DCGANDiscriminator, ResNetGenerator, ResNetDiscriminator])
-def test_other_sizes_are_refused_with_the_list_of_allowed_ones(cls: type, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"size one of 8, 16, 28, 32, 64, 128, 256, got \("):
+def test_what_is_too_small_is_refused_with_both_remedies(cls: type, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"at least 8, got \(.*--data.size 8\), or take .*MLPGenerator"):
         cls(image_shape=shape)
 
 
