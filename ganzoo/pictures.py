@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ganzoo.files import write_atomically
-from ganzoo.pixels import to_uint8
+from ganzoo.pixels import MODES, to_uint8
 
 BARS = 80  # of a histogram of points in one dimension
 
 
 def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
-    """Return a picture of PIL as 8-bit grey (1 channel) or RGB (3).
+    """Return a picture of PIL with 8 bits: grey (1 channel), RGB (3), or either with opacity (2, 4).
 
-    What is transparent lies on white; the 65,536 grey levels of 16 bits are scaled to 256, not clipped.
+    Without opacity what is transparent lies on white; the 65,536 grey levels of 16 bits are scaled to 256, not clipped.
 
     Raises:
         ValueError: its pixels are numbers of 32 bits, which have no known range.
@@ -31,26 +31,27 @@ def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
         levels = np.asarray(picture)
         seen = levels != picture.info.get("transparency", -1)
         picture = Image.fromarray(np.where(seen, (levels / 257).round(), 255).astype(np.uint8))
-    if picture.has_transparency_data:
+    if channels in (1, 3) and picture.has_transparency_data:
         colour = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colour)
-    return picture.convert("L" if channels == 1 else "RGB")
+    return picture.convert(MODES[channels])
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:
     """Tile images [N, C, H, W] in [-1, 1]; small ones are enlarged by a whole factor to about ``cell`` pixels.
 
     Args:
-        images: 1 or 3 channels.
+        images: 1 or 3 channels; of 2 the first is shown, of more the first three.
         columns: Images per row; by default as square as possible.
         gap: Pixels between images.
         cell: Side that small images are enlarged to.
 
     Raises:
-        ValueError: the images are not [N, 1 or 3, H, W].
+        ValueError: the images are not [N, C, H, W].
     """
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
-        raise ValueError(f"expected images [N, 1 or 3, H, W], got {list(images.shape)}")
+    if images.ndim != 4 or not images.shape[1] or not len(images):
+        raise ValueError(f"expected images [N, C, H, W], got {list(images.shape)}")
+    images = images[:, : 3 if images.shape[1] >= 3 else 1]
     factor = -(-cell // images.shape[-1])  # rounded up
     pixels = to_uint8(images.detach().float().cpu()).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     n, c, h, w = pixels.shape
@@ -181,7 +182,8 @@ def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor |
 
 
 def save_images(images: Tensor, folder: str | Path, names: Sequence[str]) -> None:
-    """Write images [N, C, H, W] in [-1, 1] as one PNG each."""
-    for name, image in zip(names, to_uint8(images.detach().float().cpu()), strict=True):
+    """Write images [N, C, H, W] in [-1, 1] as one PNG each, of more than 4 channels the first three."""
+    channels = images.shape[1] if images.shape[1] in MODES else 3
+    for name, image in zip(names, to_uint8(images[:, :channels].detach().float().cpu()), strict=True):
         array = image.permute(1, 2, 0).numpy()
-        save_png(Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array), Path(folder) / f"{name}.png")
+        save_png(Image.fromarray(array[:, :, 0] if channels == 1 else array), Path(folder) / f"{name}.png")

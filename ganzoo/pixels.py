@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of pictures by their number of channels, as PIL calls them
 CHUNK = 1024  # images resized at a time: the float copy of a whole set would not fit
 
 

@@ -57,7 +57,7 @@ ARROWS = {
     "networks": ["roles", "priors", "config"],
     "roles": ["priors", "config"],
     "priors": ["config"],
-    "data": ["pictures", "pixels", "config"],
+    "data": ["pictures", "pixels", "files", "config"],
     "metrics": ["pixels", "config"],
     "pictures": ["pixels", "files"],
     "pixels": [],

@@ -1,5 +1,6 @@
 """Data: one LightningDataModule per source, in memory where possible."""
 
+from ganzoo.data.arrays import Arrays
 from ganzoo.data.attributes import attributes
 from ganzoo.data.base import ImageData, data_root
 from ganzoo.data.digits import Digits
@@ -19,6 +20,7 @@ __all__ = [
     "CIFAR100",
     "KMNIST",
     "MNIST",
+    "Arrays",
     "Digits",
     "FashionMNIST",
     "Gaussians",

@@ -4,29 +4,26 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import Literal
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from ganzoo.data.archives import Entry
 from ganzoo.data.base import BLOCK, SPLITS, ImageData, check_n, check_size, check_split
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WorkerLoader, reading, stacked
-from ganzoo.pixels import resize_uint8
+from ganzoo.pixels import MODES, resize_uint8
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")  # of a film the first frame
 WORKERS = 128  # the most processes that read
-
-
-class Entry(NamedTuple):
-    """Where an encoded image lies: ``size`` bytes from ``offset`` of the file at ``path``."""
-
-    name: str
-    label: int
-    path: str
-    offset: int
-    size: int
-
+CONTENT = 2**31  # bytes of a split whose content is compared; of a larger one, those of every k-th file
+ALIASES = {  # names of the splits
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 Scan = tuple[dict[str, list[Entry]], tuple[str, ...]]
 
@@ -36,7 +33,7 @@ class Files:
 
     Args:
         entries: Where they lie.
-        channels: 1: grey, 3: RGB.
+        channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity.
         size: Height and width of an image.
     """
 
@@ -55,9 +52,7 @@ class Files:
         """
         entry = self.entries[key[0]]
         try:
-            with open(entry.path, "rb") as file:
-                file.seek(entry.offset)
-                pixels = decode(file.read(entry.size), self.channels, self.size)
+            pixels = decode(entry.read(), self.channels, self.size)
         except (OSError, SyntaxError, ValueError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
@@ -74,12 +69,21 @@ def decode(data: bytes, channels: int, size: tuple[int, int]) -> Tensor:
 
     from ganzoo.pictures import eight_bits
 
-    with Image.open(io.BytesIO(data)) as image:
+    with refused(Image.DecompressionBombError), Image.open(io.BytesIO(data)) as image:
         scale = min(image.height / size[0], image.width / size[1])
         height, width = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
         left, top = (image.width - width) // 2, (image.height - height) // 2
         middle = eight_bits(image, channels).crop((left, top, left + width, top + height))
     return torch.from_numpy(np.array(middle)).view(height, width, channels).permute(2, 0, 1)
+
+
+@contextmanager
+def refused(kind: type[Exception]) -> Iterator[None]:
+    """Raise what is of another ``kind`` as a ValueError."""
+    try:
+        yield
+    except kind as error:
+        raise ValueError(str(error)) from error
 
 
 class FileData(ImageData):
@@ -89,9 +93,9 @@ class FileData(ImageData):
     name, so that adding or removing files moves no other file to another split.
 
     Args:
-        root: Folder with the files.
+        root: Folder or archive with the files.
         size: Side that the central square of an image is resized to; or [height, width], for the middle of that shape.
-        channels: 1: grey, 3: RGB.
+        channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity.
         batch_size: Images per batch and process.
         seed: Seed of the order of the training images.
         hflip: Mirror each training image with probability 1/2.
@@ -109,7 +113,7 @@ class FileData(ImageData):
         self,
         root: str,
         size: int | tuple[int, int],
-        channels: Literal[1, 3] = 3,
+        channels: Literal[1, 2, 3, 4] = 3,
         batch_size: int = 64,
         seed: int = 0,
         hflip: bool = False,
@@ -120,8 +124,8 @@ class FileData(ImageData):
         test_fraction: float = 0.1,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        if channels not in (1, 3):
-            raise ValueError(f"channels must be 1 or 3, got {channels}")
+        if channels not in MODES:
+            raise ValueError(f"channels must be {', '.join(map(str, MODES))}, got {channels}: more are for arrays")
         if not 0 <= num_workers <= WORKERS:
             raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
         if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
@@ -136,6 +140,7 @@ class FileData(ImageData):
         self.image_shape = (channels, *check_size(size))
         self.corrupt = Skipped()
         self._scan: Scan | None = None
+        self._fingerprints: dict[str, str] = {}
 
     def scan(self) -> Scan:
         """Return the entries of each official split ("train", "val", "test"; "": none), and the classes."""
@@ -170,14 +175,14 @@ class FileData(ImageData):
         self.scanned  # noqa: B018
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:
-        """Decode a whole split, uint8 [N, C, size, size]."""
+        """Decode a whole split, uint8 [N, C, H, W]."""
         blocks = list(self._blocks(split, len(self.entries(split))))
         if not blocks:
             return torch.empty(0, *self.image_shape, dtype=torch.uint8), torch.empty(0, dtype=torch.long)
         return torch.cat([x for x, _ in blocks]), torch.cat([y for _, y in blocks])
 
     def images(self, split: str, n: int | None = None) -> Iterator[Tensor]:
-        """Yield the first ``n`` (default: all) images of a split in blocks, uint8 [64, C, size, size].
+        """Yield the first ``n`` (default: all) images of a split in blocks, uint8 [64, C, H, W].
 
         Raises:
             ValueError: the split has fewer than ``n`` images.
@@ -195,9 +200,13 @@ class FileData(ImageData):
         return torch.tensor([entry.label for entry in self.entries(split)], dtype=torch.long)
 
     def fingerprint(self, split: str) -> str:
-        """Return the sha256 of the names and sizes of the files of a split, and of what an image becomes."""
-        lines = [f"{entry.name} {entry.size}" for entry in self.entries(split)]
-        return hashlib.sha256("\n".join([f"{self.image_shape} on white", *lines]).encode()).hexdigest()
+        """Return the sha256 of the files of a split, and of what an image becomes; read once.
+
+        Of more than ``CONTENT`` bytes the contents of every k-th file count, and the names and sizes of all.
+        """
+        if split not in self._fingerprints:
+            self._fingerprints[split] = content_of(self.entries(split), f"{self.image_shape} on white")
+        return self._fingerprints[split]
 
     def train_dataloader(self) -> MemoryLoader | WorkerLoader:
         """Return the loader of this process."""
@@ -224,6 +233,23 @@ class FileData(ImageData):
             for _, _, names in samples:
                 self.corrupt.note(names)
             yield stacked([(x, y) for x, y, _ in samples])
+
+
+def content_of(entries: Sequence[Entry], form: str) -> str:
+    """Return the sha256 of files, their names and classes."""
+    digest = hashlib.sha256(form.encode())
+    every = -(-sum(entry.size for entry in entries) // CONTENT) or 1
+    for i, entry in enumerate(tqdm(entries, desc="comparing files", unit="file", leave=False, disable=None)):
+        digest.update(f"\n{entry.name} {entry.label} {entry.deflated or entry.size} ".encode())
+        if i % every == 0:
+            with suppress(OSError, ValueError):  # what cannot be read is said when it is needed
+                digest.update(hashlib.sha256(entry.read()).digest())
+    return digest.hexdigest()
+
+
+def split_named(name: str) -> str:
+    """Return the split that a folder's name or the start of a shard's name means, or ""."""
+    return ALIASES.get(name.lower(), "")
 
 
 def hash_of(name: str) -> float:

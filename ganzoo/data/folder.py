@@ -1,17 +1,21 @@
-"""Image files in folders."""
+"""Pictures in folders, or in zip and tar files of folders."""
 
-import os
+import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from ganzoo.data.base import SPLITS
-from ganzoo.data.files import SUFFIXES, Entry, FileData, Scan
+from ganzoo.data.archives import LABELS, SUFFIXES, Entry, files_of
+from ganzoo.data.files import FileData, Scan, split_named
+
+ARRAYS = (".npz", ".npy")
 
 
 class ImageFolder(FileData):
-    """Image files in ``root/class/``, or all in ``root`` (one class, "image").
+    """Image files in ``root/class/``, or all in ``root`` (one class, "image"); root: a folder, a zip or a tar file.
 
-    If ``root/train`` is a folder, ``root/train``, ``root/val`` and ``root/test`` are the official splits.
+    If there is a folder ``train``, then ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` are the official
+    splits. ``dataset.json``, as StyleGAN's tools write it, says the classes instead of folders.
     """
 
     name = "ImageFolder"
@@ -21,46 +25,108 @@ class ImageFolder(FileData):
 
         Raises:
             FileNotFoundError: there are none, or no such folder.
-            ValueError: some image files are in class folders and some are not.
+            ValueError: some image files are in class folders and some are not, or in a split of another name.
         """
-        if not self.folder.is_dir():
-            what = "is a file: unpack it, and" if self.folder.exists() else "is not there:"
-            raise FileNotFoundError(f"{self.folder} {what} give the folder with your pictures as root")
-        official = [s for s in SPLITS if (self.folder / s).is_dir()] if (self.folder / "train").is_dir() else [""]
-        found = {split: image_files(self.folder / split) for split in official}
-        parts = {path.parts[0] if len(path.parts) > 1 else "" for paths in found.values() for path in paths}
-        if not parts:
-            known = ", ".join(SUFFIXES)
-            raise FileNotFoundError(f"no image files ({known}) under {self.folder}, {others(self.folder)}")
-        if "" in parts and len(parts) > 1:
-            raise ValueError(f"{self.folder} has image files in class folders ({max(parts)}) and outside: move these")
-        classes = sorted(parts)
-        splits = {
-            split: [
-                _entry(self.folder, Path(split) / path, classes.index(path.parts[0] if classes[0] else ""))
-                for path in paths
-            ]
-            for split, paths in found.items()
-        }
-        return splits, tuple(classes) if classes[0] else ("image",)
+        files = files_of(self.folder)
+        images = [entry for entry in files if not entry.name.endswith(LABELS)]
+        if not images:
+            raise FileNotFoundError(nothing_in(self.folder))
+        listed = [entry for entry in files if entry.name == LABELS]
+        classes_of_names = labels_in(listed[0], self.folder) if listed else {}
+        if classes_of_names:
+            return {"": labelled(images, classes_of_names, self.folder)}, classes(classes_of_names.values())
+        return by_folders(images, self.folder)
 
 
-def others(folder: Path) -> str:
-    """Say what else is in a folder."""
-    kinds = Counter(path.suffix.lower() or "no suffix" for path in folder.rglob("*") if path.is_file())
-    return f"but files with {', '.join(kind for kind, _ in kinds.most_common(3))}" if kinds else "which is empty"
+def by_folders(images: list[Entry], root: Path) -> Scan:
+    """Return the images of each split, with the classes that their folders are.
+
+    Raises:
+        ValueError: some are in class folders and some are not, or in a split of another name.
+    """
+    parts = [entry.name.split("/") for entry in images]
+    tops = {part[0] if len(part) > 1 else "" for part in parts}
+    official = any(split_named(top) == "train" for top in tops)
+    if official:
+        check_splits(tops, root)
+    skip = int(official)
+    folders = [part[skip] if len(part) > skip + 1 else "" for part in parts]
+    names = sorted(set(folders))
+    if "" in names and len(names) > 1:
+        raise ValueError(f"{root} has image files in class folders ({names[-1]}) and outside: move these")
+    splits: dict[str, list[Entry]] = {}
+    for entry, part, folder in zip(images, parts, folders, strict=True):
+        split = split_named(part[0]) if official else ""
+        splits.setdefault(split, []).append(entry._replace(label=names.index(folder)))
+    return splits, tuple(names) if names[0] else ("image",)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Return the image files below ``folder``, relative to it; hidden files and folders are left out."""
-    found = []
-    for base, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        names = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-        found += [Path(base, name).relative_to(folder) for name in names]
-    return sorted(found)
+def check_splits(tops: set[str], root: Path) -> None:
+    """Check that what lies beside ``train`` are splits, one folder each.
+
+    Raises:
+        ValueError: names what is none.
+    """
+    for top in sorted(tops):
+        if not split_named(top):
+            what = f"{top}/" if top else "pictures outside"
+            raise ValueError(f"{root} has train/ and {what}: call it val or test, or move it away")
+        if twice := sorted(tops & {other for other in tops if split_named(other) == split_named(top)} - {top}):
+            raise ValueError(f"{root} has {top}/ and {twice[0]}/, which are the same split: keep one")
 
 
-def _entry(root: Path, path: Path, label: int) -> Entry:
-    full = root / path
-    return Entry(path.as_posix(), label, str(full), 0, full.stat().st_size)
+def nothing_in(root: Path) -> str:
+    """Say that there are no pictures, but what there is."""
+    kinds: Counter[str] = Counter()
+    if root.is_dir():
+        kinds.update(path.suffix.lower() or "no suffix" for path in root.rglob("*") if path.is_file())
+    there = f"but files with {', '.join(kind for kind, _ in kinds.most_common(3))}" if kinds else "it is empty"
+    other = {".tar": "shards", ".gz": "shards", ".tgz": "shards", **dict.fromkeys(ARRAYS, "arrays")}
+    remedy = next((f": take --config data/{other[kind]}" for kind in kinds if kind in other), "")
+    if ".zip" in kinds:
+        remedy = ": give the zip file itself as root"
+    return f"no image files ({', '.join(SUFFIXES)}) in {root}, {there}{remedy}"
+
+
+def labels_in(entry: Entry, root: Path) -> dict[str, int]:
+    """Return the labels by name of a ``dataset.json``; none if it has none.
+
+    Raises:
+        ValueError: it is not of StyleGAN's form.
+    """
+    try:
+        found: Any = json.loads(entry.read())
+        pairs = found.get("labels") or []
+        return {str(name): label_of(label) for name, label in pairs}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f'{root}: {LABELS} must be {{"labels": [["name.png", 3], ...]}} with whole numbers ({error})'
+        ) from error
+
+
+def label_of(label: Any) -> int:
+    """Return a class number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(label, bool) or not isinstance(label, int) or label < 0:
+        raise ValueError(f"a class must be a number from 0, got {label!r}")
+    return label
+
+
+def labelled(images: list[Entry], labels: dict[str, int], root: Path) -> list[Entry]:
+    """Return images with their labels.
+
+    Raises:
+        ValueError: one has none.
+    """
+    for entry in images:
+        if entry.name not in labels:
+            raise ValueError(f"{root}: {LABELS} has no label of {entry.name}: add it, or remove {LABELS}")
+    return [entry._replace(label=labels[entry.name]) for entry in images]
+
+
+def classes(labels: Any) -> tuple[str, ...]:
+    """Return the names of classes that only have numbers."""
+    return tuple(str(k) for k in range(max(labels, default=-1) + 1))

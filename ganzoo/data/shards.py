@@ -1,21 +1,27 @@
 """WebDataset shards: tar files whose members KEY.jpg and KEY.cls are an image and its class."""
 
 import io
-import tarfile
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from ganzoo.data.base import SPLITS
-from ganzoo.data.files import SUFFIXES, Entry, FileData, Scan
+from ganzoo.data.archives import SUFFIXES, Entry, in_tar
+from ganzoo.data.files import FileData, Scan, split_named
+from ganzoo.data.folder import classes, label_of
+
+TARS = (".tar", ".tar.gz", ".tgz")
+FIELDS = ("cls", "label", "class")  # of KEY.json
 
 
 class Shards(FileData):
-    """Images in uncompressed tar files ``root/*.tar``, in the WebDataset layout.
+    """Images in tar files ``root/*.tar`` (.tar.gz, .tgz), in the WebDataset layout; root may be one such file.
 
-    Members are KEY.jpg (or .png, ...) and KEY.cls, the class as a number in ASCII. Shards named train-*,
-    val-* and test-* are the official splits. ``root/classes.txt`` names the classes, one per line. The places
+    Members are KEY.jpg (or .png, ...) and KEY.cls, the class as a number in ASCII, or KEY.json, in which "cls", "label"
+    or "class" is a number or a name; without any there is one class, "image". Shards named train-*, val-* (valid-*,
+    validation-*) and test-* are the official splits. ``root/classes.txt`` names the classes, one per line. The places
     of all members are looked up once, so that images are read in any order, as from a folder.
     """
 
@@ -26,63 +32,101 @@ class Shards(FileData):
 
         Raises:
             FileNotFoundError: there are no shards.
-            ValueError: a class beyond those of classes.txt.
+            ValueError: a class beyond those of classes.txt, a split of another name, or classes of some images only.
         """
-        shards = sorted(self.folder.glob("*.tar"))
+        shards = [self.folder] if self.folder.is_file() else sorted(self.folder.glob("*.*"))
+        shards = [path for path in shards if path.name.endswith(TARS)]
         if not shards:
-            raise FileNotFoundError(f"no shards (*.tar) under {self.folder}: set root")
+            raise FileNotFoundError(f"no shards ({', '.join(TARS)}) in {self.folder}: set root (--data.root FOLDER)")
+        found = [(split_of(shard.name), entry, label) for shard in shards for entry, label in members(shard)]
+        splits = {split for split, _, _ in found}
+        if "train" in splits and "" in splits:
+            other = next(shard.name for shard in shards if not split_of(shard.name))
+            raise ValueError(f"{self.folder} has shards train-* and {other}: name it val-* or test-*, or move it away")
+        numbers, names = numbered([label for _, _, label in found], self.folder)
         official: dict[str, list[Entry]] = {}
-        for shard in shards:
-            official.setdefault(split_of(shard.name), []).extend(members(shard))
-        entries = [entry for split in official.values() for entry in split]
-        names = self.folder / "classes.txt"
-        last = max((entry.label for entry in entries), default=-1)
-        classes = names.read_text().split("\n") if names.exists() else [str(k) for k in range(last + 1)]
-        classes = [name.strip() for name in classes if name.strip()]
-        if last >= len(classes):
-            raise ValueError(f"{names} names {len(classes)} classes, but the shards have class {last}")
-        return official, tuple(classes)
+        for (split, entry, _), number in zip(found, numbers, strict=True):
+            official.setdefault(split, []).append(entry._replace(label=number))
+        return official, named(names, self.folder)
 
 
 def split_of(shard: str) -> str:
     """Return the official split that a shard's name tells, or ""."""
-    return next((split for split in SPLITS if shard.startswith((f"{split}-", f"{split}_", f"{split}."))), "")
+    return split_named(shard.replace("_", "-").replace(".", "-").split("-")[0])
 
 
-def members(shard: Path) -> Iterator[Entry]:
-    """Yield where the images of a shard lie.
+def numbered(labels: list[int | str | None], root: Path) -> tuple[list[int], tuple[str, ...]]:
+    """Return the labels as numbers, and the names of all classes.
 
     Raises:
-        ValueError: the shard is damaged or compressed, or an image has no class.
+        ValueError: some images have no class, or some have names and some have numbers.
     """
-    try:
-        with tarfile.open(shard, "r:") as tar:
-            yield from _members(shard, tar)
-    except tarfile.TarError as error:
-        raise ValueError(f"{shard} is not a whole, uncompressed tar file ({error}): fetch or write it again") from error
+    kinds = {type(label) for label in labels}
+    if len(kinds) > 1:
+        raise ValueError(f"{root}: all images must have a number as class, or all a name, or none")
+    if kinds <= {type(None)}:
+        return [0] * len(labels), ("image",)
+    if kinds == {str}:
+        names = sorted({str(label) for label in labels})
+        return [names.index(str(label)) for label in labels], tuple(names)
+    numbers = [int(label) for label in labels if label is not None]
+    return numbers, classes(numbers)
 
 
-def _members(shard: Path, tar: tarfile.TarFile) -> Iterator[Entry]:
-    images: dict[str, tuple[int, int]] = {}
-    labels: dict[str, int] = {}
-    for member in tar:
-        folder, _, base = member.name.rpartition("/")
+def named(names: tuple[str, ...], root: Path) -> tuple[str, ...]:
+    """Return the names of classes as ``classes.txt`` tells them, if it is there.
+
+    Raises:
+        ValueError: it has too few.
+    """
+    file = root / "classes.txt"
+    if not file.is_file():
+        return names
+    lines = [line.strip() for line in file.read_text().split("\n") if line.strip()]
+    if len(lines) < len(names):
+        raise ValueError(f"{file} names {len(lines)} classes, but the shards have class {len(names) - 1}")
+    return tuple(lines)
+
+
+def members(shard: Path) -> Iterator[tuple[Entry, int | str | None]]:
+    """Yield where the images of a shard lie, and their classes.
+
+    Raises:
+        ValueError: the shard is damaged, or a class is none.
+    """
+    images: dict[str, Entry] = {}
+    labels: dict[str, int | str | None] = {}
+    for entry in in_tar(shard):
+        folder, _, base = entry.name.rpartition("/")
         stem, _, suffix = base.partition(".")
         key = f"{folder}/{stem}" if folder else stem
         if f".{suffix.lower()}" in SUFFIXES:
-            images[key] = (member.offset_data, member.size)
-        elif suffix == "cls":
-            labels[key] = _label(shard, member.name, tar.extractfile(member).read())  # type: ignore[union-attr]
-    for key, (offset, size) in images.items():
-        if key not in labels:
-            raise ValueError(f"{shard}: image {key} has no {key}.cls; add it (0 for a set without classes)")
-        yield Entry(f"{shard.name}/{key}", labels[key], str(shard), offset, size)
+            images[key] = entry
+        elif suffix in ("cls", "json"):
+            label = _number(shard, entry) if suffix == "cls" else _field(shard, entry)
+            labels.update({key: label} if label is not None or key not in labels else {})
+    for key, entry in images.items():
+        yield entry._replace(name=f"{shard.name}/{key}"), labels.get(key)
 
 
-def _label(shard: Path, member: str, text: bytes) -> int:
+def _number(shard: Path, entry: Entry) -> int:
+    text = entry.read()
     if not text.strip().isdigit():
-        raise ValueError(f"{shard}: {member} must hold a class number such as 3, got {text[:20]!r}")
+        raise ValueError(f"{shard}: {entry.name} must hold a class number such as 3, got {text[:20]!r}")
     return int(text)
+
+
+def _field(shard: Path, entry: Entry) -> int | str | None:
+    """Return the class in a KEY.json, None if it tells none."""
+    try:
+        found: Any = json.loads(entry.read())
+    except ValueError as error:
+        raise ValueError(f"{shard}: {entry.name} is no JSON ({error})") from error
+    label = next((found[field] for field in FIELDS if field in found), None) if isinstance(found, dict) else None
+    try:
+        return label if label is None or isinstance(label, str) else label_of(label)
+    except ValueError as error:
+        raise ValueError(f"{shard}: {entry.name}: {error}, or a name") from error
 
 
 def write_shards(images: Tensor, labels: Tensor, path_pattern: str, per_shard: int = 10_000) -> None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ganzoo.inference import Inference
 from ganzoo.latent.npz import load_latents
 from ganzoo.pictures import eight_bits
-from ganzoo.pixels import to_float
+from ganzoo.pixels import MODES, to_float
 from ganzoo.roles import Classes, Images
 
 Labels = Sequence[int] | None
@@ -145,10 +145,10 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
     What is transparent lies on white.
 
     Raises:
-        ValueError: a file is no picture, or the model's images are not grey or colour.
+        ValueError: a file is no picture, or the model's images are not such as pictures hold.
     """
-    if len(image_shape) != 3 or image_shape[0] not in (1, 3):
-        raise ValueError(f"pictures have 1 or 3 channels, the model's images have the shape {tuple(image_shape)}")
+    if len(image_shape) != 3 or image_shape[0] not in MODES:
+        raise ValueError(f"pictures have 1 to 4 channels, the model's images have the shape {tuple(image_shape)}")
     c, h, w = image_shape
     images = []
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):

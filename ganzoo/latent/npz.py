@@ -1,7 +1,5 @@
 """Latents in files: npz without pickle, whole or not at all."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,19 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.files import write_atomically
-
-DAMAGE = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    AttributeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from ganzoo.files import read_arrays, write_atomically
 
 
 class Latents(NamedTuple):
@@ -73,24 +59,17 @@ def load_latents(path: str | Path, dim: int | None = None) -> Latents:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no latents at {path}")
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if "z" not in arrays:
-        raise ValueError(f"{path} must hold latents z, [N, dim], holds {sorted(arrays)}")
+        raise ValueError(
+            f"{path} must hold latents z, [N, dim], holds {sorted(arrays) if all(arrays) else 'one array'}"
+        )
     if arrays["z"].dtype.kind != "f":
         raise ValueError(f"{path}: z must be floating point, got {arrays['z'].dtype}")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused
         z = torch.from_numpy(arrays.pop("z").astype(np.float32))
     _check(z, dim, f"{path}: z")
     return Latents(z, arrays)
-
-
-def _read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: np.asarray(file[name]) for name in file.files}
-    except DAMAGE as error:
-        why = "" if "allow_pickle" in str(error) else f": {error}"  # numpy's advice would be to run what it holds
-        raise ValueError(f"{path} is damaged, cut off, or no npz without pickle{why}") from error
 
 
 def _check(z: Tensor, dim: int | None, name: str) -> None:

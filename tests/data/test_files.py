@@ -154,17 +154,27 @@ def test_the_first_frame_of_every_format_is_read(name, tmp_path):
 
 
 def test_what_is_no_folder_of_pictures_says_what_it_is(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none is not there: give the folder with your pictures as root"):
+    with pytest.raises(
+        FileNotFoundError, match=r"none is not there: give the folder, zip or tar file with your pictures as root"
+    ):
         ImageFolder(str(tmp_path / "none"), 8).setup("fit")
+    (tmp_path / "a.rar").touch()
+    with pytest.raises(ValueError, match=r"a\.rar is not a whole tar file, nor a zip .*: give a folder, or fetch"):
+        ImageFolder(str(tmp_path / "a.rar"), 8).setup("fit")
+    with pytest.raises(FileNotFoundError, match=r"no image files \(\.png, .* in .*, but files with \.rar$"):
+        ImageFolder(str(tmp_path), 8).setup("fit")
+    for name, remedy in (("a.tar", "take --config data/shards"), ("b.npz", "take --config data/arrays")):
+        (tmp_path / name).touch()
+        with pytest.raises(FileNotFoundError, match=f"but files with .*: {remedy}$"):
+            ImageFolder(str(tmp_path), 8).setup("fit")
+        (tmp_path / name).unlink()
     (tmp_path / "a.zip").touch()
-    with pytest.raises(FileNotFoundError, match=r"a\.zip is a file: unpack it, and give the folder with your pictures"):
-        ImageFolder(str(tmp_path / "a.zip"), 8).setup("fit")
-    with pytest.raises(FileNotFoundError, match=r"no image files \(\.png, .* under .*, but files with \.zip$"):
+    with pytest.raises(FileNotFoundError, match=r"but files with .*: give the zip file itself as root$"):
         ImageFolder(str(tmp_path), 8).setup("fit")
 
 
 def test_mixed_and_empty_folders_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no image files .* under"):
+    with pytest.raises(FileNotFoundError, match=r"no image files .*, it is empty"):
         ImageFolder(str(tmp_path), 8).setup("fit")
     Image.new("RGB", write_images(tmp_path, 2) and (2, 2)).save(tmp_path / "loose.png")
     with pytest.raises(ValueError, match=r"image files in class folders \(dog\) and outside: move these"):
@@ -271,7 +281,7 @@ def test_a_resumed_run_sees_the_batches_of_the_uninterrupted_one(num_workers, tm
     check_resume(lambda: ImageFolder(str(tmp_path / "images"), **options), tmp_path / "runs", (3, 6, 8))
 
 
-def test_fingerprints_know_names_sizes_and_shape(tmp_path):
+def test_fingerprints_know_names_contents_and_shape(tmp_path):
     data = folder_of(tmp_path)
     prints = {split: data.fingerprint(split) for split in SPLITS}
     assert len(set(prints.values())) == 3
@@ -279,7 +289,7 @@ def test_fingerprints_know_names_sizes_and_shape(tmp_path):
     assert folder_of(tmp_path, in_memory=True).fingerprint("val") == prints["val"]
     assert folder_of(tmp_path, size=9).fingerprint("val") != prints["val"]
     changed = tmp_path / data.entries("val")[0].name
-    changed.write_bytes(changed.read_bytes() + b" ")
+    changed.write_bytes(changed.read_bytes()[:-1] + b" ")  # of the same size
     after = ImageFolder(str(tmp_path), 8)
     assert after.fingerprint("val") != prints["val"]
     assert after.fingerprint("test") == prints["test"]
@@ -288,7 +298,7 @@ def test_fingerprints_know_names_sizes_and_shape(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": 2}, "channels must be 1 or 3, got 2"),
+        ({"channels": 5}, "channels must be 1, 2, 3, 4, got 5: more are for arrays"),
         ({"val_fraction": 0.6, "test_fraction": 0.4}, "fractions must leave images to train on"),
         ({"val_fraction": -0.1}, "fractions must leave images to train on"),
         ({"size": 0}, r"size must be a side from 1 to 8192, or two: \[height, width\]; got 0"),
@@ -335,7 +345,9 @@ def test_webdataset_reads_the_shards_too(tmp_path):
 
 
 def test_damaged_shards_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no shards \(\*.tar\) under"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no shards \(.tar, .tar.gz, .tgz\) in .*: set root \(--data.root FOLDER\)"
+    ):
         Shards(str(tmp_path), 8).setup("fit")
     shards_of(tmp_path)
     (tmp_path / "classes.txt").write_text("only\n")
@@ -343,18 +355,25 @@ def test_damaged_shards_are_named(tmp_path):
         Shards(str(tmp_path), 8).setup("fit")
     shard = tmp_path / "part-001.tar"
     shard.write_bytes(shard.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"part-001.tar is not a whole, uncompressed tar file .*: fetch or write it"):
+    with pytest.raises(
+        ValueError, match=r"part-001.tar is not a whole tar file.*: give a folder, or fetch or write it again"
+    ):
         Shards(str(tmp_path), 8).setup("fit")
 
 
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"a.png": b"x"}, "image a has no a.cls"),
+        (
+            {"a.png": b"x", "b.png": b"x", "b.cls": b"1"},
+            "all images must have a number as class, or all a name, or none",
+        ),
+        ({"a.png": b"x", "a.json": b'{"cls": -1}'}, "a.json: a class must be a number from 0, got -1, or a name"),
+        ({"a.png": b"x", "a.json": b"{"}, "a.json is no JSON"),
         ({"a.png": b"x", "a.cls": b"dog"}, "a.cls must hold a class number such as 3, got b'dog'"),
     ],
 )
-def test_shards_without_classes_are_refused(members, message, tmp_path):
+def test_shards_with_classes_of_no_meaning_are_refused(members, message, tmp_path):
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)

@@ -88,7 +88,7 @@ def test_a_pickle_is_refused_unread(write, tmp_path):
 
 def test_an_array_alone_is_refused(tmp_path):
     np.save(tmp_path / "z.npy", np.zeros((2, 4)))
-    with pytest.raises(ValueError, match=r"z.npy is damaged, cut off, or no npz"):
+    with pytest.raises(ValueError, match=r"z.npy must hold latents z, \[N, dim\], holds one array"):
         load_latents(tmp_path / "z.npy")
 
 

@@ -399,9 +399,12 @@ def test_nothing_is_written_for_a_wrong_call(tmp_path):
         with pytest.raises(ValueError, match=message):
             wrong()
     assert not out.exists()
-    with pytest.raises(ValueError, match=r"expected images \[N, 1 or 3, H, W\], got"):
-        verbs.interpolate(model(channels=2), z, out)
-    assert not out.exists()
+
+
+def test_images_of_two_channels_are_drawn_by_their_first(tmp_path):
+    loaded = model(channels=2)
+    verbs.interpolate(loaded, inputs.of_seeds(loaded, range(2)), tmp_path / "out")
+    assert (tmp_path / "out" / "interpolation.png").is_file()
 
 
 def test_each_half_of_the_way_takes_the_class_of_its_end(tmp_path):
