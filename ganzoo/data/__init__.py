@@ -6,6 +6,7 @@ from ganzoo.data.base import ImageData, data_root
 from ganzoo.data.digits import Digits
 from ganzoo.data.folder import ImageFolder
 from ganzoo.data.gaussians import Gaussians
+from ganzoo.data.hugging_face import HuggingFace
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
 from ganzoo.data.shards import Shards, write_shards
@@ -24,6 +25,7 @@ __all__ = [
     "Digits",
     "FashionMNIST",
     "Gaussians",
+    "HuggingFace",
     "ImageData",
     "ImageFolder",
     "MemoryLoader",

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
 
@@ -25,6 +25,7 @@ ALIASES = {  # names of the splits
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
+Read = Callable[[Entry], bytes]
 Scan = tuple[dict[str, list[Entry]], tuple[str, ...]]
 
 
@@ -35,10 +36,11 @@ class Files:
         entries: Where they lie.
         channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity.
         size: Height and width of an image.
+        read: Returns the encoded image of an entry.
     """
 
-    def __init__(self, entries: Sequence[Entry], channels: int, size: tuple[int, int]) -> None:
-        self.entries, self.channels, self.size = entries, channels, size
+    def __init__(self, entries: Sequence[Entry], channels: int, size: tuple[int, int], read: Read = Entry.read) -> None:
+        self.entries, self.channels, self.size, self.encoded = entries, channels, size, read
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -52,7 +54,7 @@ class Files:
         """
         entry = self.entries[key[0]]
         try:
-            pixels = decode(entry.read(), self.channels, self.size)
+            pixels = decode(self.encoded(entry), self.channels, self.size)
         except (OSError, SyntaxError, ValueError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
@@ -139,6 +141,7 @@ class FileData(ImageData):
         self.root, self.val_fraction, self.test_fraction = root, val_fraction, test_fraction
         self.image_shape = (channels, *check_size(size))
         self.corrupt = Skipped()
+        self.encoded: Read = Entry.read
         self._scan: Scan | None = None
         self._fingerprints: dict[str, str] = {}
 
@@ -205,7 +208,7 @@ class FileData(ImageData):
         Of more than ``CONTENT`` bytes the contents of every k-th file count, and the names and sizes of all.
         """
         if split not in self._fingerprints:
-            self._fingerprints[split] = content_of(self.entries(split), f"{self.image_shape} on white")
+            self._fingerprints[split] = content_of(self.entries(split), f"{self.image_shape} on white", self.encoded)
         return self._fingerprints[split]
 
     def train_dataloader(self) -> MemoryLoader | WorkerLoader:
@@ -224,7 +227,7 @@ class FileData(ImageData):
         )
 
     def _files(self, entries: Sequence[Entry]) -> Files:
-        return Files(entries, self.image_shape[0], (self.image_shape[1], self.image_shape[2]))
+        return Files(entries, self.image_shape[0], (self.image_shape[1], self.image_shape[2]), self.encoded)
 
     def _blocks(self, split: str, n: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = Reader(self._files(self.entries(split)), self.on_corrupt)
@@ -235,7 +238,7 @@ class FileData(ImageData):
             yield stacked([(x, y) for x, y, _ in samples])
 
 
-def content_of(entries: Sequence[Entry], form: str) -> str:
+def content_of(entries: Sequence[Entry], form: str, read: Read) -> str:
     """Return the sha256 of files, their names and classes."""
     digest = hashlib.sha256(form.encode())
     every = -(-sum(entry.size for entry in entries) // CONTENT) or 1
@@ -243,7 +246,7 @@ def content_of(entries: Sequence[Entry], form: str) -> str:
         digest.update(f"\n{entry.name} {entry.label} {entry.deflated or entry.size} ".encode())
         if i % every == 0:
             with suppress(OSError, ValueError):  # what cannot be read is said when it is needed
-                digest.update(hashlib.sha256(entry.read()).digest())
+                digest.update(hashlib.sha256(read(entry)).digest())
     return digest.hexdigest()
 
 
