@@ -5,7 +5,6 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 """
 
 import errno
-import inspect
 import json
 import logging
 import os
@@ -13,14 +12,14 @@ import signal
 import sys
 import traceback
 import warnings
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.checkpoints import lost_rank
@@ -28,16 +27,14 @@ from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.layers import layered, option
+from ganzoo.cli.run_config import RunConfig, network_arguments
 from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
-from ganzoo.config import Configurable, config_or_reason
+from ganzoo.config import config_or_reason
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
-from ganzoo.files import write_atomically
 from ganzoo.hub import load
 from ganzoo.hub.tensors import no_larger_than
-from ganzoo.roles import Classes, Discriminator, Encoder, Generator, Images, JointDiscriminator
-
-ROLES = (Generator, Discriminator, JointDiscriminator, Encoder)
+from ganzoo.roles import Classes, Images
 
 
 class WrongCall(Exception):
@@ -53,28 +50,6 @@ class Arguments(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Hand the message to ``explain``."""
         raise WrongCall(message)
-
-
-class RunConfig(SaveConfigCallback):
-    """Keeps the whole configuration in the run's folder, and shows it to the loggers."""
-
-    def __init__(self, parser: Any, config: Any, **kwargs: Any) -> None:
-        super().__init__(parser, config, overwrite=True, save_to_log_dir=False, **kwargs)
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` once training starts; it says how to train, not where, so that it starts a new run."""
-        if stage != "fit":
-            return
-        config = self.config.clone()
-        config.run = config.ckpt_path = config.trainer.default_root_dir = None
-        config.pop("weights_only", None)
-        text = self.parser.dump(config, skip_none=False)
-        write_atomically(Path(trainer.default_root_dir) / "config.yaml", lambda part: part.write_text(text))
-        plain = {"model": pl_module.config() if isinstance(pl_module, Game) else {}, "config": text}
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_hyperparams(plain)
-                logger.experiment.define_metric("*", step_metric="images")
 
 
 class ZooCLI(LightningCLI):
@@ -106,7 +81,16 @@ class ZooCLI(LightningCLI):
         for network in network_arguments():
             target = f"model.init_args.{network}.init_args.image_shape"
             parser.link_arguments("data.image_shape", target, apply_on="instantiate")
+            classes = partial(self.classes_for, network)
+            target = f"model.init_args.{network}.init_args.num_classes"
+            parser.link_arguments("data", target, compute_fn=classes, apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+
+    def classes_for(self, network: str, data: ImageData) -> int:
+        """Return the number of classes of a network: that of the data if it is conditional and new."""
+        config = self.config[self.subcommand]
+        configured = int(config.get(f"model.init_args.{network}.init_args.num_classes") or 0)
+        return data.num_classes if configured and data.num_classes > 1 and not config.ckpt_path else configured
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Put the layers in order and parse."""
@@ -190,13 +174,6 @@ class ZooCLI(LightningCLI):
   ganzoo test{words} --ckpt_path {checkpoint}
   ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
   ganzoo export{words} {checkpoint} --out published/{run.name}""")
-
-
-def network_arguments() -> list[str]:
-    """Return the arguments of all games that are networks, such as generator: those of imported games too."""
-    games = [cls for cls in Configurable.known.values() if issubclass(cls, Game)]
-    arguments = [p for game in games for p in inspect.signature(game).parameters.values()]
-    return sorted({p.name for p in arguments if any(kind in ROLES for kind in (p.annotation, *get_args(p.annotation)))})
 
 
 def check_imports(config: Any, imported: set[str]) -> None:

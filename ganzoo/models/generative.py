@@ -165,7 +165,8 @@ def check_condition(game: type[Generative], generator: Generator, data: object) 
         raise ValueError(f"{game.__name__} is {kind}")
     if isinstance(condition, Classes) and getattr(data, "num_classes", condition.K) != condition.K:
         count = getattr(data, "num_classes", None)
-        raise ValueError(f"the data has {count} classes, the generator is conditioned on {condition.K}")
+        few = ": give the pictures of each class a folder, or take an unconditional game" if count == 1 else ""
+        raise ValueError(f"classes of the data: {count}, the generator is conditioned on {condition.K}{few}")
 
 
 def check_encoder(encoder: Encoder, generator: Generator) -> None:

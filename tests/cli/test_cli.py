@@ -264,7 +264,7 @@ def test_a_wrong_call_is_one_line_with_the_nearest_name(words, message, refused)
         ("--data.batch_size 0", "batch_size must be at least 1, got 0"),
         ("--evaluate.n 3", "n must be at least 10, got 3"),
         ("--checkpoint.metric fid", "no metric 'fid': choose one of fd, kd, precision"),
-        ("--data.size 9", "image_shape must be (channels, size, size) with size one of 8, 16"),
+        ("--data.size 5", "sides of at least 8, got (1, 5, 5): enlarge them (--data.size 8), or take networks for any"),
         ("--ckpt_path nowhere.ckpt", "no checkpoint at nowhere.ckpt; in that folder: none"),
         ("--ckpt_path last", "--ckpt_path last needs --run DIR; runs here: none"),
     ],
@@ -284,7 +284,7 @@ def test_a_wrong_argument_is_one_line(words, message, cli, tmp_path, monkeypatch
         ("--trainer.strategy gmae", "You selected an invalid strategy name: `strategy='gmae'`"),
         ("--data MNIST --data.root nowhere", "MNIST not found under nowhere: run `ganzoo fetch MNIST` (or set"),
         ("--config data/folder", "where are your pictures? Add --data.root FOLDER"),
-        ("--data ImageFolder --data.root nowhere --data.size 8", "nowhere is not there: give the folder with"),
+        ("--data ImageFolder --data.root nowhere --data.size 8", "nowhere is not there: give the folder, zip"),
     ],
 )
 def test_a_wrong_argument_ends_the_command_with_one_line(words, message, refused, tmp_path, monkeypatch):
@@ -376,8 +376,11 @@ def test_what_does_not_fit_a_trained_generator_is_told(words, message, cli, tmp_
 
 
 @pytest.mark.parametrize("data", IMAGES)
-def test_every_image_set_goes_with_dcgan(data, cli):
-    root = ["--data.root", "x"] if data in ("data/folder", "data/shards") else []
+def test_every_image_set_goes_with_dcgan(data, cli, tmp_path):
+    root = ["--data.root", "x"] if data in ("data/folder", "data/shards", "data/huggingface") else []
+    if data == "data/arrays":
+        np.save(tmp_path / "x.npy", np.zeros((4, 32, 32), dtype=np.uint8))
+        root = ["--data.root", str(tmp_path / "x.npy")]
     made = instantiated(cli, "--config", "models/dcgan", "--config", data, *root)
     assert made.model.G.image_shape == made.datamodule.image_shape
 
@@ -406,6 +409,41 @@ def test_later_files_win_and_the_command_line_wins_over_all(cli):
     before = parsed(cli, "--trainer.max_steps", "9", "--config", "models/nsgan", *files)
     after = parsed(cli, "--config", "models/nsgan", *files, "--trainer.max_steps=9")
     assert before.trainer.max_steps == after.trainer.max_steps == 9
+
+
+def folder_of_classes(folder, n, each=4):
+    for k in range(n):
+        (folder / f"class{k}").mkdir(parents=True)
+        for i in range(each):
+            Image.new("L", (8, 8), 8 * i + k).save(folder / f"class{k}" / f"{i}.png")
+    return ["--config", "data/folder", "--data.root", str(folder), "--data.size", "8", "--data.batch_size", "2"]
+
+
+@pytest.mark.parametrize("model", ["cgan", "cgan-mlp", "projectiongan", "acgan", "cvae", "dcgan"])
+def test_the_classes_of_the_data_reach_conditional_networks(model, cli, tmp_path):
+    made = instantiated(cli, "--config", f"models/{model}", *folder_of_classes(tmp_path, 3)).model
+    assert made.G.num_classes == (0 if model == "dcgan" else 3)
+    if model == "acgan":
+        assert made.D.n_classes == 3
+
+
+def test_one_class_is_none_to_be_told(cli, tmp_path):
+    made = instantiated(cli, "--config", "models/cgan", *folder_of_classes(tmp_path, 1))
+    judged = pytest.warns(UserWarning, match="will not be judged")
+    with judged, pytest.raises(ValueError, match="classes of the data: 1, the generator is conditioned on 10: give"):
+        made.trainer.fit(made.model, made.datamodule)
+
+
+def test_a_run_keeps_the_classes_of_its_networks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = folder_of_classes(tmp_path / "pictures", 3, each=20)
+    main(["fit", "--config", "models/cgan-mlp", *data, "--trainer.max_steps", "1", "--run", "a"])
+    networks = yaml.safe_load((tmp_path / "a" / "config.yaml").read_text())["model"]["init_args"]
+    assert [networks[name]["init_args"]["num_classes"] for name in ("generator", "discriminator")] == [10, 10]
+    main(["fit", "--config", "a/config.yaml", "--run", "b"])
+    kept = [state(tmp_path / run / "checkpoints" / "last.ckpt")["ganzoo"]["model"] for run in "ab"]
+    assert kept[0] == kept[1]
+    assert kept[0]["init_args"]["generator"]["init_args"]["num_classes"] == 3
 
 
 def test_the_seed_reaches_the_data(cli):

@@ -140,7 +140,7 @@ def test_networks_that_do_not_fit_are_refused(make, message):
         (lambda: models.CGAN(ToImage(), FromImage()), "CGAN is conditional: its generator needs num_classes"),
         (
             lambda: models.CGAN(ToImage(num_classes=3), FromImage(num_classes=3)),
-            "the data has 10 classes, the generator is conditioned on 3",
+            "classes of the data: 10, the generator is conditioned on 3",
         ),
         (lambda: models.NSGAN(ToImage(num_classes=10), FromImage()), "NSGAN is unconditional"),
     ],

@@ -406,7 +406,7 @@ def test_networks_and_numbers_that_do_not_fit_are_refused(cls, kwargs, message):
         (VAE, {}, "ToImage has no logits: use MLPGenerator or DCGANGenerator, or another likelihood"),
         (VAE, {"generator": ToImage(num_classes=10)}, "VAE is unconditional: its generator must have num_classes=0"),
         (CVAE, {}, "CVAE is conditional: its generator needs num_classes"),
-        (CVAE, {"generator": ToImage(num_classes=3)}, "the data has 10 classes, the generator is conditioned on 3"),
+        (CVAE, {"generator": ToImage(num_classes=3)}, "classes of the data: 10, the generator is conditioned on 3"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_the_first_batch(cls, kwargs, message, tmp_path, monkeypatch):
