@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import lightning as L
 import torch.distributed as dist
@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ganzoo.callbacks.encoders import refresh_encoders
 from ganzoo.callbacks.evaluate import Evaluate
+from ganzoo.callbacks.same_data import OnChange, compare, content, known
 from ganzoo.callbacks.verdicts import trainer_print
 from ganzoo.metrics.judge import KINDS, LOWER
 
@@ -30,6 +31,7 @@ class Checkpoints(Checkpoint):
         mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances and
             errors (fd, kd, class_fd, reverse_kl, kl_uniform, recon_mse, recon_ratio) and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
+        on_changed_data: A run is resumed on other training data than it was stopped on: "raise", or "warn" and go on.
     """
 
     def __init__(
@@ -38,16 +40,30 @@ class Checkpoints(Checkpoint):
         metric: str = "fd",
         mode: Literal["min", "max"] | None = None,
         dirpath: str | None = None,
+        on_changed_data: OnChange = "raise",
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         if metric not in KINDS:
             raise ValueError(f"no metric {metric!r}: choose one of {', '.join(KINDS)}")
-        self.every, self.metric, self.dirpath = every, metric, dirpath
+        if on_changed_data not in get_args(OnChange):
+            raise ValueError(f"on_changed_data must be 'raise' or 'warn', got {on_changed_data!r}")
+        self.every, self.metric, self.dirpath, self.on_changed_data = every, metric, dirpath, on_changed_data
         self.mode = mode or ("min" if metric in LOWER else "max")
         self.best: float | None = None
         self.best_batch = 0
+        self.data: dict[str, Any] = {}
         self._pending = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Compare the data with that of the checkpoint, if training is resumed.
+
+        Raises:
+            ValueError: it is other data.
+        """
+        now = content(trainer)
+        compare(self.data, now, self.on_changed_data)
+        self.data = now
 
     def checkpoint_folder(self, trainer: L.Trainer) -> Path:
         """Return the folder of the checkpoints."""
@@ -123,11 +139,11 @@ class Checkpoints(Checkpoint):
         trainer.save_checkpoint(self.checkpoint_folder(trainer) / f"{name}.ckpt", weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value and its batch."""
-        return {"best": self.best, "best_batch": self.best_batch}
+        """Return the best value and its batch, and what the data was."""
+        return {"best": self.best, "best_batch": self.best_batch, "data": self.data}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best value of a resumed run.
+        """Take up the best value of a resumed run, and what its data was.
 
         Raises:
             ValueError: it is no number.
@@ -135,6 +151,8 @@ class Checkpoints(Checkpoint):
         if not isinstance(state_dict["best"], (float, int, NoneType)) or not isinstance(state_dict["best_batch"], int):
             raise ValueError(f"the best value of a run is a number, of a batch, got {str(state_dict)[:80]}")
         self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
+        data = state_dict.get("data", {})  # a checkpoint of version 0.1 does not know
+        self.data = data if known(data) else {}
 
 
 def lost_rank(exception: BaseException) -> bool:
