@@ -49,7 +49,7 @@ ARROWS = {
         *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
         "config",
     ],
-    "models": ["inference", "engine", "losses", "roles", "priors"],
+    "models": ["inference", "engine", "losses", "roles", "priors", "pixels"],
     "latent": ["inference", "roles", "priors", "metrics", "pictures", "pixels", "files"],
     "inference": ["roles", "priors"],
     "engine": ["files", "checkpoints", "config"],

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ganzoo.engine.averages import Average, averaged, mover_of
 from ganzoo.engine.game import Game
 from ganzoo.inference import Inference
+from ganzoo.models.batch import as_pair, check_range
 from ganzoo.roles import Classes, Condition, Discriminator, Encoder, Generator, Given, Nothing, told
 
 
@@ -107,13 +108,30 @@ class Generative(Game):
             network = getattr(self, letter)
             name = mover_of(network, players)
             self._averages.append(Average(name, players[name].every, getattr(self, f"{letter}_ema"), network))
+        self._looked = False
         self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
 
     def training_step(self, batch: object, batch_idx: int) -> STEP_OUTPUT:
         """Tell every D how many batches are done, then give every player that is due its turn."""
         for network in self._timed:
             network.batch = self.global_step
-        return super().training_step(batch, batch_idx)
+        x, y = as_pair(batch)
+        if not self._looked:
+            check_range(x)
+            self._looked = True
+        return super().training_step((x, self.told_with(x, y)), batch_idx)
+
+    def told_with(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what G is told with images: y; class 0 if there is none, and nobody asks.
+
+        Raises:
+            ValueError: G is conditional, and nothing was handed over with the images.
+        """
+        if y is None and not isinstance(self.trained.generator.condition, Nothing):
+            raise ValueError(
+                f"{type(self).__name__} needs labels: let the loader give (images, labels), or a dictionary"
+            )
+        return x.new_zeros(len(x), dtype=torch.long) if y is None else y
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:
