@@ -85,6 +85,10 @@ class Game(Configurable, L.LightningModule):
         how = self.players()[player]
         return how.optimizer.rehearse(how.optimizer(parameters_of(how.networks)))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: all but what belongs to a trainer, and is looked up anew with the next."""
+        return {**super().__getstate__(), "_turns": [], "_moving": None}
+
     # -- the loop
 
     @property
