@@ -12,6 +12,7 @@ from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import build
 from ganzoo.engine.game import Game
+from ganzoo.hub.form import place_of
 from ganzoo.hub.tensors import compare, unbuilt, undisturbed
 from ganzoo.models.generative import Generative
 from ganzoo.roles import Generator
@@ -56,13 +57,17 @@ def load_game(checkpoint: str | Path) -> Game:
     For sampling, ``ganzoo.load`` is enough. To resume: ``trainer.fit(game, datamodule=data, ckpt_path=checkpoint)``.
 
     Args:
-        checkpoint: A .ckpt written by ``ganzoo fit`` or by a Trainer.
+        checkpoint: A .ckpt written by ``ganzoo fit`` or by a Trainer, or the folder of a run, of which the best one is
+            taken or else the last.
 
     Raises:
         ValueError: the file is damaged, does not fit its own configuration, or its game cannot be made from one.
         FileNotFoundError: there is no such file.
     """
-    return game_of(Path(checkpoint))[0]
+    path = place_of(checkpoint)
+    if path.is_dir():
+        raise ValueError(f"{path} holds published networks and no game: use ganzoo.load({str(path)!r})")
+    return game_of(path)[0]
 
 
 def game_of(path: Path) -> tuple[Game, dict[str, Any]]:

@@ -117,7 +117,7 @@ def add_spectral_norm(network: nn.Module) -> None:
 
 def picklable(layer: nn.Module) -> None:
     """Let a layer with spectral norm be pickled; torch makes a class for each such layer, and refuses."""
-    type(layer).__reduce__ = lambda self: (unpickled, (type(self).__mro__[1], self.__dict__))  # type: ignore[assignment]
+    type(layer).__reduce__ = lambda self: (unpickled, (type(self).__mro__[1], self.__dict__))  # type: ignore[method-assign]
 
 
 def unpickled(cls: type[nn.Module], state: dict[str, Any]) -> nn.Module:

@@ -211,7 +211,7 @@ def test_declared_defaults_are_a_layer_below_the_command_line(cli):
         ("generate m --seeds 3-", "--seeds takes a whole number or first-last such as 0-63, got '3-'"),
         ("generate m --seeds 5-3", "--seeds '5-3' is empty"),
         ("generate m --labels 1,b", "--labels takes a class number or a list such as 0,1,2, got '1,b'"),
-        ("generate nowhere", "no model at nowhere: expected a folder with config.json, a .ckpt, or OWNER/NAME"),
+        ("generate nowhere", "no model at nowhere: expected a folder with config.json, that of a run, a .ckpt"),
         ("export nowhere.ckpt --out o", "no checkpoint at nowhere.ckpt"),
         ("fetch MINST", "no data set 'MINST' to fetch: did you mean 'MNIST'?"),
         ("list modls", "argument what: invalid choice: 'modls'"),
@@ -363,7 +363,7 @@ def test_a_game_over_a_trained_generator_asks_for_it(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, that of a run"),
         (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 32, 32\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
