@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.catalogue import find_config, nearest
-from ganzoo.cli.parser import Parser, parse_labels, parse_seeds
+from ganzoo.cli.parser import Parser, parse_labels
+from ganzoo.latent.words import read_numbers
 
 MODEL = "a checkpoint, the folder of a run, or one written by `ganzoo export`"
 
@@ -65,10 +66,10 @@ def traverse(rest: list[str]) -> int:
     what.add_argument("--directions", choices=("jacobian", "pca"), help="along which images change most")
     parser.add_argument("--steps", type=int, default=8, help="values of a walk (default: 8)")
     given = parser.parse_args(rest)
-    from ganzoo.latent import inputs, verbs
+    from ganzoo.latent import verbs
 
     model, z, labels = started(given)
-    dims = inputs.read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
+    dims = read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
     print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
     return 0
 
@@ -153,7 +154,7 @@ def start(verb: str, description: str, seeds: str) -> Parser:
     parser = Parser(prog=f"ganzoo {verb}", description=description)
     parser.add_argument("model", help=MODEL)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--seeds", default=seeds, help=f"such as 0,5,9 or 0-7 (default: {seeds})")
+    source.add_argument("--seeds", default=seeds, help=f"such as 0-7 or 3,7,10-12 (default: {seeds})")
     source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
     source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
     parser.add_argument(
@@ -194,7 +195,7 @@ def generate(rest: list[str]) -> int:
     """Write the images of seeds."""
     parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
     parser.add_argument("model", help=MODEL)
-    parser.add_argument("--seeds", help="a seed, or first-last (default: 0-63; of a translator one for each image)")
+    parser.add_argument("--seeds", help="such as 7, 0-63 or 3,7,10-12 (default: 0-63; of a translator one each)")
     told = parser.add_mutually_exclusive_group()
     told.add_argument(
         "--labels", help="one class for all, or a comma-separated list of one per seed (conditional models)"
@@ -204,7 +205,7 @@ def generate(rest: list[str]) -> int:
     parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
     given = parser.parse_args(rest)
     last = len(given.images) - 1 if given.images else 63
-    seeds = parse_seeds(given.seeds or f"0-{last}")
+    seeds = read_numbers(given.seeds or f"0-{last}", "--seeds such as 7, 0-63 or 3,7,10-12")
     condition: Any = parse_labels(given.labels)
     from ganzoo.latent.generate import write_samples
     from ganzoo.latent.inputs import sources
