@@ -239,6 +239,18 @@ def test_samples_in_files_are_those_of_the_seeds(form, published, tmp_path):
             assert np.array_equal(np.asarray(image)[2:50:6, 52:100:6], pixels[1, 0])
 
 
+def test_a_list_of_seeds_has_files_of_its_own(published, tmp_path):
+    loaded = ganzoo.load(published)
+    write_samples(loaded, [9, 3], tmp_path, "png")
+    for seed in (9, 3):
+        with Image.open(tmp_path / f"{seed:06d}.png") as image:
+            assert np.array_equal(np.asarray(image), to_uint8(loaded.sample(1, seed))[0, 0])
+    write_samples(loaded, [9, 3, 9], tmp_path, "grid")
+    assert (tmp_path / "seeds-9_3_9.png").is_file()
+    with pytest.raises(ValueError, match="--format png names files by their seeds, and a seed is there twice"):
+        write_samples(loaded, [9, 3, 9], tmp_path, "png")
+
+
 def test_too_many_labels_are_refused_before_anything_is_written(conditional, tmp_path):
     folder = str(hub.publish(conditional, tmp_path / "model", TRAINING))
     with pytest.raises(ValueError, match="expected one label or 512 labels, got 600"):
