@@ -183,7 +183,7 @@ def _with_defaults(cls: Any, defaults: dict[str, Any]) -> Callable[..., None]:
     Raises:
         TypeError: the class takes no such argument.
     """
-    own, taken = cls.__dict__.get("__init__"), _taken(cls)
+    own, taken = cls.__dict__.get("__init__"), takes(cls)
     if unknown := [name for name in defaults if name not in taken]:
         raise TypeError(f"{cls.__name__} takes no argument {unknown[0]!r}: there are {', '.join(taken)}")
     positions = [name for name, p in taken.items() if p.kind is not p.KEYWORD_ONLY]
@@ -211,7 +211,7 @@ def _declared(
     return signature.replace(parameters=[*parameters[:-1], *passed_on, parameters[-1]])  # **kwargs takes them
 
 
-def _taken(cls: type) -> dict[str, inspect.Parameter]:
+def takes(cls: type) -> dict[str, inspect.Parameter]:
     """Return the arguments of a class: its constructor's, and its parents' as far as they are passed on."""
     taken: dict[str, inspect.Parameter] = {}
     for init in [base.__dict__["__init__"] for base in cls.__mro__ if "__init__" in base.__dict__]:

@@ -1,12 +1,13 @@
 """Using trained networks: images of seeds, latents of images, images of latents."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.priors import Code, check_seed
-from ganzoo.roles import Condition, Encoder, Generator, Given, Space, check_images, told
+from ganzoo.priors import Code, which_seeds
+from ganzoo.roles import Classes, Condition, Encoder, Generator, Given, Images, Space, check_images, told
 
 BLOCK = 16  # rows of every call of a network, so that a row's result does not depend on the rows beside it
 
@@ -47,21 +48,45 @@ class Inference:
         E_y = self.networks.get("labeller")
         return E_y if isinstance(E_y, Encoder) else None
 
-    def sample(self, n: int, seed: int = 0, condition: Given = None) -> Tensor:
-        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1].
+    def __call__(self, z: Tensor, condition: Given = None) -> Tensor:
+        """Return G(z), [N, C, H, W] in [-1, 1]: the images of ``decode``, differentiable with respect to z."""
+        return images_of(self.generator, z, condition)
 
-        Seed i is the same image alone, in a range and on any batch size.
+    def sample(
+        self,
+        n: int | None = None,
+        seed: int | None = None,
+        condition: Given = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        """Return images, [n, C, H, W] in [-1, 1], in the precision of the networks.
+
+        Seed i is the same image, to the last bit, alone, in a range, in a list and on any batch size.
 
         Args:
             n: How many.
-            seed: The first.
+            seed: The first of ``n`` consecutive seeds; by default 0.
             condition: What G is told: a class, or an image to translate; one for all, or one for each.
+            seeds: In place of n and seed: the seeds themselves, such as [3, 7].
+            generator: In place of seeds: a random generator of torch, from which ``n`` latents are drawn.
+            truncation: ψ: z becomes ψ z if the prior is ``Normal``, see ``Normal.truncated``; 1: none.
         """
-        return sample_seeds(self.generator, seed_range(n, seed), condition)
+        G = self.generator
+        if generator is None:
+            return sample_seeds(G, which_seeds(n, seed, seeds), condition, truncation)
+        if not isinstance(generator, torch.Generator):
+            raise ValueError(f"generator must be a torch.Generator, got {generator}: a number is given as seed=")
+        if seed is not None or seeds is not None:
+            raise ValueError(f"generator draws the latents: leave out seed and seeds, got seed={seed}, seeds={seeds}")
+        z = G.prior.sample(len(which_seeds(n, None, None)), generator.device, generator)
+        return self.decode(z if truncation == 1 else G.prior.truncated(z, truncation), condition)
 
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """Return the latents z of seeds ``seed`` to ``seed + n - 1``, [n, dim]."""
-        return self.generator.prior.seeded(seed_range(n, seed))
+        return self.generator.prior.seeded(which_seeds(n, seed, None))
 
     def encode(self, x: Tensor, condition: Given = None) -> Tensor:
         """Return the latents z, [N, dim], of images x in [-1, 1].
@@ -113,47 +138,69 @@ class Inference:
         """The codes of the prior: their names, where they stand in z, and their ranges."""
         return self.generator.prior.codes
 
-    def to(self, device: torch.device | str) -> "Inference":
-        """Move the networks to ``device`` and return itself."""
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move the networks to a device or a precision, as torch's modules are, and return itself."""
         for network in self.networks.values():
-            network.to(device)
+            network.to(*args, **kwargs)
         return self
 
+    def half(self) -> Self:
+        """Let the networks, and so what they return, be float16."""
+        return self.to(torch.float16)
 
-def seed_range(n: int, seed: int) -> range:
-    """Return the ``n`` seeds from ``seed`` on.
+    def bfloat16(self) -> Self:
+        """Let the networks, and so what they return, be bfloat16."""
+        return self.to(torch.bfloat16)
 
-    Raises:
-        ValueError: ``n`` is negative, or ``seed`` is out of range.
-    """
-    if n < 0:
-        raise ValueError(f"n must not be negative, got {n}")
-    return range(check_seed(seed), seed + n)
+    def __repr__(self) -> str:
+        return self.about(type(self).__name__)
+
+    def about(self, title: str) -> str:
+        """Return a few lines: what the networks make, of what, and how large they are."""
+        G = self.generator
+        told = {Classes: f" of {G.num_classes} classes", Images: " made of images"}.get(type(G.condition), "")
+        lines = [f"{title}: images {G.image_shape}{told}, z of {G.prior}"]
+        for name, net in self.networks.items():
+            lines.append(f"  {name}: {type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters")
+        return "\n".join(lines)
 
 
 @torch.no_grad()
-def sample_seeds(generator: Generator, seeds: range, condition: Given = None) -> Tensor:
-    """Return the images of consecutive seeds, [len(seeds), *image_shape] in [-1, 1].
+def sample_seeds(
+    generator: Generator, seeds: Sequence[int], condition: Given = None, truncation: float = 1.0
+) -> Tensor:
+    """Return the images of seeds, [len(seeds), *image_shape] in [-1, 1].
 
-    The image of a seed is bitwise the same alone, in any range and on any number of processes: latents are a
-    function of the seed, and the network always sees whole, aligned blocks of ``BLOCK`` seeds.
+    The image of a seed is bitwise the same alone, in any company and on any number of processes: latents are a function
+    of the seed, and the network always sees whole blocks of ``BLOCK`` rows, in which a seed has its place.
 
     Args:
         generator: In evaluation mode.
-        seeds: Consecutive seeds, step 1.
+        seeds: In any order; consecutive ones fill blocks best.
         condition: One value for all, or one per seed; only for a conditional generator.
+        truncation: ψ, see ``Prior.truncated``; 1: none.
 
     Raises:
-        ValueError: the condition is missing, superfluous, out of range or too short.
+        ValueError: the condition is missing, superfluous, out of range or too short, or the prior has no truncation.
     """
     y = generator.condition.check(condition, len(seeds))
-    early, late = seeds.start % BLOCK, -seeds.stop % BLOCK  # other seeds of the first and of the last block
-    if len(seeds) == 0:
-        return whole_blocks(generator, generator.prior.seeded([]), y, generator, generator.image_shape)
-    z = generator.prior.seeded(range(seeds.start - early, seeds.stop + late))
-    if y is not None:
-        y = torch.cat([filler(generator.condition, early, y), y, filler(generator.condition, late, y)])
-    return whole_blocks(generator, z, y, generator, generator.image_shape)[early : early + len(seeds)]
+    z = generator.prior.seeded(seeds)
+    z = z if truncation == 1 else generator.prior.truncated(z, truncation)
+    rows = places(seeds)
+    taken = torch.zeros((max(rows, default=-1) // BLOCK + 1) * BLOCK, dtype=torch.long)  # of rows left over the first
+    taken[rows] = torch.arange(len(seeds))
+    y = None if y is None else y[taken]
+    return whole_blocks(generator, z[taken], y, generator, generator.image_shape)[rows]
+
+
+def places(seeds: Sequence[int]) -> list[int]:
+    """Return a row for each seed: row i mod ``BLOCK`` of the first block where it is free."""
+    rows, used = [], [0] * BLOCK
+    for seed in seeds:
+        row = seed % BLOCK
+        rows.append(used[row] * BLOCK + row)
+        used[row] += 1
+    return rows
 
 
 @torch.no_grad()
@@ -174,15 +221,17 @@ def encode(encoder: Encoder, x: Tensor, condition: Given = None) -> Tensor:
 
 @torch.no_grad()
 def decode(place: Generator | Inference | Space, u: Tensor, condition: Given = None) -> Tensor:
+    """Return ``images_of`` latents, without a gradient."""
+    return images_of(place, u, condition)
+
+
+def images_of(place: Generator | Inference | Space, u: Tensor, condition: Given = None) -> Tensor:
     """Return the images [N, *image_shape] in [-1, 1] of latents [N, dim], on the device of the generator.
 
     Args:
         place: The generator, whose latents are z, or another of its spaces. In evaluation mode.
         u: Latents there.
         condition: One value for all, or one per latent; only for a conditional generator.
-
-    Raises:
-        ValueError: the latents have another size, or the condition is missing, superfluous or too short.
     """
     space = space_of(place)
     check_latents(space, u)
@@ -245,5 +294,7 @@ def check_latents(space: Space, u: Tensor) -> None:
     Raises:
         ValueError: they are not.
     """
+    if not isinstance(u, Tensor):
+        raise ValueError(f"expected latents [N, {space.prior.dim}], got {u}: the images of seeds are sample(16)")
     if u.ndim != 2 or u.shape[1] != space.prior.dim:
         raise ValueError(f"expected latents [N, {space.prior.dim}], got {list(u.shape)}")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Literal, NamedTuple
 
 import torch
@@ -62,7 +63,19 @@ class Prior(Configurable):
         """Return log p(z), [N], in nats."""
         raise NotImplementedError
 
-    def seeded(self, seeds: range | list[int], device: torch.device | str | None = None) -> Tensor:
+    def truncated(self, z: Tensor, psi: float) -> Tensor:
+        """Return latents z, [N, dim], moved towards the mean: images that are more alike, and more often good ones.
+
+        Raises:
+            ValueError: the prior is not densest at its mean, or psi is not in [0, 1].
+        """
+        raise ValueError(f"truncation moves z towards the mean of a Normal prior: it means nothing for {self}")
+
+    def __repr__(self) -> str:
+        arguments = self.config()["init_args"]
+        return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k, v)}' for k, v in arguments.items())})"
+
+    def seeded(self, seeds: Sequence[int], device: torch.device | str | None = None) -> Tensor:
         """Return one z per seed, [len(seeds), dim]: seed i is the same z alone and in any range, on any device."""
         draws = [self.sample(1, generator=torch.Generator().manual_seed(check_seed(seed))) for seed in seeds]
         return torch.cat(draws).to(device) if draws else torch.empty(0, self.dim, device=device)
@@ -83,6 +96,19 @@ class Normal(Prior):
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log N(z; 0, I), [N]."""
         return -(z.square() + math.log(2 * math.pi)).sum(dim=1) / 2
+
+    def truncated(self, z: Tensor, psi: float) -> Tensor:
+        """Return ψ z, [N, dim], which is N(0, ψ² I): 1 leaves z as it is, 0 makes it the mean.
+
+        Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks", 2019, appendix B:
+        w̄ + ψ (w - w̄), here in z, whose mean is 0. https://arxiv.org/abs/1812.04948
+        Differs from BigGAN, which draws again what lies beyond a threshold: here the z of a seed moves on a line.
+        """
+        if not self.dim:
+            return super().truncated(z, psi)
+        if not 0 <= psi <= 1:
+            raise ValueError(f"truncation must be from 0 (the mean alone) to 1 (none), got {psi}")
+        return psi * z
 
 
 class Uniform(Prior):
@@ -155,6 +181,11 @@ class Coded(Prior):
             parts.append(Uniform(self.uniform).sample(n, device, generator))
         return torch.cat(parts, dim=1)
 
+    def truncated(self, z: Tensor, psi: float) -> Tensor:
+        """Return z, [N, dim], with the noise truncated; the codes stay."""
+        noise, codes = z[:, : self.noise.dim], z[:, self.noise.dim :]
+        return torch.cat([self.noise.truncated(noise, psi), codes], dim=1)
+
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log p(noise) - Σ log K_l - L_uniform log 2, or -inf where a code has no such value, [N]."""
         total = self.noise.log_prob(z[:, : self.noise.dim])
@@ -201,8 +232,27 @@ def check_seed(seed: int) -> int:
     """Return ``seed`` if torch's generators can tell it from every other seed.
 
     Raises:
-        ValueError: outside [0, 2^32): the CPU generator ignores the upper 32 bits.
+        ValueError: no whole number, or outside [0, 2^32): the CPU generator ignores the upper 32 bits.
     """
-    if not 0 <= seed < 2**32:
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
         raise ValueError(f"a seed is a whole number from 0 to {2**32 - 1}, got {seed}")
-    return seed
+    return int(seed)
+
+
+def which_seeds(n: int | None, seed: int | None, seeds: Sequence[int] | None) -> Sequence[int]:
+    """Return ``seeds``, or the ``n`` from ``seed`` (None: 0) on.
+
+    Raises:
+        ValueError: both or neither are given, ``n`` is negative, or a seed is out of range.
+    """
+    if seeds is None:
+        if n is None:
+            raise ValueError("say how many images, as in sample(16, seed=0), or which, as in sample(seeds=[3, 7])")
+        if n < 0:
+            raise ValueError(f"n must not be negative, got {n}")
+        return range(check_seed(seed or 0), (seed or 0) + n)
+    if n is not None or seed is not None:
+        raise ValueError(f"seeds says which images: leave out n and seed, got n={n} and seed={seed}")
+    if isinstance(seeds, Integral):
+        raise ValueError(f"seeds must be a list such as [3, 7], got {seeds}: one image is sample(1, seed={seeds})")
+    return [check_seed(one) for one in (seeds.tolist() if isinstance(seeds, Tensor) else seeds)]

@@ -1,6 +1,8 @@
 """What every variant must do."""
 
+import copy
 import inspect
+import pickle
 import re
 
 import pytest
@@ -87,6 +89,15 @@ def test_the_configuration_rebuilds_the_game(name):
     assert type(again) is type(model)
     assert again.config() == model.config()
     assert weights(again).keys() == weights(model).keys()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_trained_game_is_copied_and_pickled(name, tmp_path):
+    model = make(name, **fast())
+    trainer(2, tmp_path).fit(model, datamodule=digits())
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(some(again, 5), some(model, 5))
+        assert not again._turns, "a copy must not hold the optimizers and the trainer of the original"
 
 
 @pytest.mark.parametrize("name", VARIANTS)

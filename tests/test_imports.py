@@ -68,7 +68,18 @@ ARROWS = {
     "config": [],
 }
 TORCH_ONLY = ["inference", "losses", "networks", "roles", "priors", "pixels", "trust", "config"]
-NO_TORCH = ["config", "files", "catalogue", "cli", "cli.front", "cli.verbs", "cli.parser", "cli.own", "__main__"]
+NO_TORCH = [
+    "config",
+    "files",
+    "catalogue",
+    "cli",
+    "cli.front",
+    "cli.verbs",
+    "cli.parser",
+    "cli.own",
+    "latent.words",
+    "__main__",
+]
 
 
 def within(module, part):

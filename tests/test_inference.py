@@ -1,11 +1,14 @@
 """Using trained networks: a row's result is the same alone, in company and on any batch size, bit for bit."""
 
+import re
+
+import numpy as np
 import pytest
 import torch
 
-from ganzoo.inference import BLOCK, Inference, decode, encode, here
+from ganzoo.inference import BLOCK, Inference, decode, encode, here, places
 from ganzoo.networks import Bottleneck, DCGANEncoder, DCGANGenerator, MLPEncoder, MLPGenerator, ResNetGenerator
-from ganzoo.priors import Normal
+from ganzoo.priors import Coded, Normal, Uniform
 
 SHAPE = (1, 16, 16)
 N = 2 * BLOCK + 5
@@ -65,3 +68,138 @@ def test_another_space_than_z_is_decoded_too():
 def test_a_model_needs_a_generator():
     with pytest.raises(ValueError, match=r"generator must inherit from ganzoo.roles.Generator, got Linear"):
         Inference({"generator": torch.nn.Linear(2, 2)})
+
+
+# -- samples: seeds, random generators, truncation
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("seeds", [[3, 7], [40, 3, 19, 35, 3], [16 * k + 2 for k in range(20)], range(5, 30), []])
+def test_seeds_in_any_order_are_the_images_of_each_alone(name, seeds):
+    G = built(GENERATORS[name])
+    model, K = Inference({"generator": G}), G.num_classes
+    together = model.sample(seeds=seeds, condition=[s % K for s in seeds] if K else None)
+    alone = [model.sample(1, seed, seed % K if K else None) for seed in seeds]
+    assert together.shape == (len(seeds), *SHAPE)
+    assert torch.equal(together, torch.cat([torch.empty(0, *SHAPE), *alone]))
+
+
+def test_a_seed_always_stands_in_the_same_row_of_a_block_and_blocks_are_few():
+    """Some kernels round a row by where it stands in memory."""
+    for seeds in (range(5, 30), [3, 7], [40, 3, 19, 35, 3], [2, 18, 34, 5]):
+        rows = places(seeds)
+        assert [row % BLOCK for row in rows] == [seed % BLOCK for seed in seeds]
+        assert len(set(rows)) == len(seeds)
+        residues = [seed % BLOCK for seed in seeds]
+        assert max(rows) // BLOCK + 1 == max(residues.count(r) for r in residues)
+
+
+def test_seeds_may_be_numbers_of_numpy_or_a_tensor():
+    model = Inference({"generator": built(GENERATORS["mlp"])})
+    expected = model.sample(seeds=[3, 7])
+    assert torch.equal(model.sample(seeds=np.array([3, 7])), expected)
+    assert torch.equal(model.sample(seeds=torch.tensor([3, 7])), expected)
+
+
+@pytest.mark.parametrize("truncation", [1.0, 0.5])
+def test_a_random_generator_draws_the_latents_and_nothing_else_does(truncation):
+    model = Inference({"generator": built(GENERATORS["dcgan"])})
+    state = torch.get_rng_state()
+    images = model.sample(5, generator=torch.Generator().manual_seed(3), truncation=truncation)
+    z = torch.randn(5, 8, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(images, model.decode(truncation * z))
+    assert torch.equal(torch.get_rng_state(), state)
+    generator = torch.Generator().manual_seed(3)
+    model.sample(5, generator=generator)
+    assert not torch.equal(model.sample(5, generator=generator), images)  # it goes on
+
+
+def test_truncation_moves_the_latents_of_seeds_to_the_mean():
+    model = Inference({"generator": built(GENERATORS["dcgan"])})
+    z = model.latents(20, 3)
+    torch.testing.assert_close(model.sample(20, 3, truncation=0.7), model.decode(0.7 * z))
+    assert torch.equal(model.sample(20, 3, truncation=1), model.sample(20, 3))
+    mean = model.sample(20, 3, truncation=0)
+    assert torch.equal(mean, mean[:1].expand_as(mean))
+    assert torch.equal(model.sample(seeds=[9, 4], truncation=0.7), model.sample(20, truncation=0.7)[[9, 4]])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "say how many images, as in sample(16, seed=0), or which, as in sample(seeds=[3, 7])"),
+        ({"n": -1}, "n must not be negative, got -1"),
+        ({"n": 2, "seeds": [3, 7]}, "seeds says which images: leave out n and seed, got n=2 and seed=None"),
+        ({"seed": 0, "seeds": [3, 7]}, "seeds says which images: leave out n and seed, got n=None and seed=0"),
+        ({"seeds": 3}, "seeds must be a list such as [3, 7], got 3: one image is sample(1, seed=3)"),
+        ({"seeds": [3, -1]}, "a seed is a whole number from 0 to 4294967295, got -1"),
+        ({"seeds": [3.5]}, "a seed is a whole number from 0 to 4294967295, got 3.5"),
+        ({"n": 2, "generator": 3}, "generator must be a torch.Generator, got 3: a number is given as seed="),
+        ({"n": 2, "seed": 1, "generator": torch.Generator()}, "generator draws the latents: leave out seed and seeds"),
+        ({"seeds": [1], "generator": torch.Generator()}, "generator draws the latents: leave out seed and seeds"),
+        ({"generator": torch.Generator()}, "say how many images"),
+        ({"n": 2, "truncation": 1.5}, "truncation must be from 0 (the mean alone) to 1 (none), got 1.5"),
+        ({"n": 2, "truncation": -0.5}, "truncation must be from 0 (the mean alone) to 1 (none), got -0.5"),
+    ],
+)
+def test_arguments_of_sample_that_make_no_sense_are_one_line(given, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        Inference({"generator": built(GENERATORS["mlp"])}).sample(**given)
+
+
+@pytest.mark.parametrize("prior", [Uniform(3), Normal(0)], ids=repr)
+def test_a_prior_that_is_not_densest_at_its_mean_has_no_truncation(prior):
+    for one in (prior, Coded(prior, categorical=(3,), uniform=0)):
+        with pytest.raises(ValueError, match=f"it means nothing for {re.escape(repr(prior))}$"):
+            one.truncated(one.seeded(range(2)), 0.5)
+    model = Inference({"generator": built(lambda: MLPGenerator(SHAPE, Uniform(3), width=8))})
+    assert torch.equal(model.sample(2, truncation=1), model.sample(2))
+    with pytest.raises(ValueError, match="truncation moves z towards the mean of a Normal prior"):
+        model.sample(2, truncation=0.5)
+
+
+def test_codes_are_not_truncated():
+    prior = Coded(Normal(3), categorical=(4,), uniform=1)
+    z = prior.seeded(range(5))
+    assert torch.equal(prior.truncated(z, 0.5), torch.cat([z[:, :3] / 2, z[:, 3:]], dim=1))
+
+
+# -- a model as a function of z, its precision, and what it says of itself
+
+
+def test_a_model_is_called_with_latents_and_has_gradients():
+    G = built(GENERATORS["classes"]).requires_grad_(False)
+    model, z = Inference({"generator": G}), G.prior.seeded(range(5))
+    images = model(z.requires_grad_(), 2)
+    assert torch.equal(images.detach(), model.decode(z, 2))
+    images.sum().backward()
+    assert z.grad.abs().sum(dim=1).min() > 0
+    assert not model.decode(z, 2).requires_grad
+    with pytest.raises(ValueError, match=r"^expected latents \[N, 8\], got 16: the images of seeds are sample\(16\)$"):
+        model(16)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_what_a_model_returns_has_the_precision_of_its_networks(name, dtype):
+    G = built(GENERATORS[name])
+    y = 1 if G.num_classes else None
+    model = Inference({"generator": G, "encoder": built(ENCODERS["dcgan"])})
+    expected = model.sample(20, condition=y)
+    how = {torch.float16: model.half, torch.bfloat16: model.bfloat16}
+    assert how.get(dtype, lambda: model.to(dtype))() is model
+    images = model.sample(20, condition=y)
+    assert images.dtype == model.decode(model.latents(2), y).dtype == model.encode(images).dtype == dtype
+    assert images.isfinite().all()
+    torch.testing.assert_close(images.float(), expected, atol=0.05, rtol=0)
+
+
+def test_a_model_says_what_it_is_in_a_few_lines():
+    told = Inference({"generator": built(GENERATORS["classes"]), "encoder": built(ENCODERS["mlp"])})
+    sizes = [sum(p.numel() for p in network.parameters()) for network in told.networks.values()]
+    assert repr(told).splitlines() == [
+        "Inference: images (1, 16, 16) of 3 classes, z of Normal(dim=8)",
+        f"  generator: DCGANGenerator, {sizes[0]:,} parameters",
+        f"  encoder: MLPEncoder, {sizes[1]:,} parameters",
+    ]
+    assert repr(Coded()) == "Coded(noise=Uniform(dim=62), categorical=(10,), uniform=2)"

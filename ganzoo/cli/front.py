@@ -32,9 +32,10 @@ without a trainer
   list          variants, configurations, networks, data sets
   fetch         download a data set:     ganzoo fetch MNIST
 
-A model is a folder written by export, or a checkpoint. A latent is a seed, a row of an npz (--latents), or a picture
-(--images, of a model with an encoder). The command line wins over --config files, later files over earlier ones, and
-all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
+A model is a checkpoint, the folder of a run (its best checkpoint, else its last), or one written by export. A latent
+is a seed, a row of an npz (--latents), or a picture (--images, of a model with an encoder). The command line wins over
+--config files, later files over earlier ones, and all of them over the checkpoint. Resume with `ganzoo fit --run DIR
+--ckpt_path last`.
 Games and networks of your own: --import my_gan (a module, or my_gan.py in this folder) with every verb. A file never
 decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.
 Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; GANZOO_TRACEBACK=1 shows all."""

@@ -9,6 +9,7 @@ from ganzoo.catalogue import config_folder, find_config
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli.known import OBJECTS, run_layer
 from ganzoo.cli.merge import Layers
+from ganzoo.hub.form import place_of, read_config
 from ganzoo.hub.games import fitting
 from ganzoo.trust import checked
 
@@ -19,7 +20,7 @@ def layered(argv: list[str]) -> tuple[list[str], list[str]]:
     """Return the arguments of a verb with all layers of configuration in one ``--config``.
 
     The arguments of a class that an upper layer replaces by another class are left out; for each such class a line is
-    returned that says so.
+    returned that says so, and one for each run in place of which one of its checkpoints was taken.
 
     Raises:
         ValueError: a configuration or checkpoint does not exist or cannot be read.
@@ -27,6 +28,7 @@ def layered(argv: list[str]) -> tuple[list[str], list[str]]:
     verb, rest = argv[0], with_config_paths(argv[1:])
     if {"-h", "--help"} & set(rest) or any(word.endswith(".help") for word in rest):
         return [verb, *rest], []
+    rest, said = with_places(rest, verb)
     rest, checkpoint = with_checkpoint_path(rest)
     given, words = split_configs(rest)
     layers = Layers()
@@ -36,7 +38,7 @@ def layered(argv: list[str]) -> tuple[list[str], list[str]]:
     for source in given:
         layers.add(source)
     layers.add_words(words)
-    return [verb, "--config", json.dumps(layers.config, default=str), *words], layers.gone
+    return [verb, "--config", json.dumps(layers.config, default=str), *words], [*said, *layers.gone]
 
 
 def split_configs(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -65,6 +67,33 @@ def with_config_paths(argv: list[str]) -> list[str]:
     return argv
 
 
+def with_places(argv: list[str], verb: str) -> tuple[list[str], list[str]]:
+    """Replace the folder of a run by a checkpoint in it, the best, or for ``fit``, which goes on, the last.
+
+    Raises:
+        FileNotFoundError: a folder that is neither that of a run nor a published one.
+        ValueError: ``fit`` cannot go on from a published one.
+    """
+    said, best = [], ("best", "last")
+    for name, prefer in (("--ckpt_path", best[::-1] if verb == "fit" else best), ("--generator", best)):
+        given = option(argv, name)
+        if given in (None, *best) or not Path(given).is_dir():
+            continue
+        place = place_of(given, prefer)
+        if place != Path(given):
+            said.append(f"{name} {given} means {place}")
+            argv = with_value(argv, name, str(place))
+        elif verb == "fit" and name == "--ckpt_path":
+            raise ValueError(f"{given} is published, without optimizers: go on from a checkpoint, or use --generator")
+    return argv, said
+
+
+def with_value(argv: list[str], name: str, value: str) -> list[str]:
+    """Return the words with another value of an option that is there."""
+    words = [f"{name}={value}" if word.startswith(f"{name}=") else word for word in argv]
+    return [value if before == name else word for before, word in zip(["", *words], words, strict=False)]
+
+
 def with_checkpoint_path(argv: list[str]) -> tuple[list[str], Path | None]:
     """Replace ``last`` and ``best`` by the file in the run's folder; return the file too.
 
@@ -82,16 +111,10 @@ def with_checkpoint_path(argv: list[str]) -> tuple[list[str], Path | None]:
         path = Path(run) / "checkpoints" / f"{given}.ckpt"
     else:
         path = Path(given)
-    if not path.is_file():
+    if not path.exists():
         there = sorted(str(p) for p in path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
         raise ValueError(f"no checkpoint at {path}; in that folder: {', '.join(there) or 'none'}")
-    found = list(argv)
-    for i, word in enumerate(argv):
-        if word.startswith("--ckpt_path="):
-            found[i] = f"--ckpt_path={path}"
-        elif i and argv[i - 1] == "--ckpt_path":
-            found[i] = str(path)
-    return found, path
+    return with_value(argv, "--ckpt_path", str(path)), path
 
 
 def option(argv: list[str], name: str) -> str | None:
@@ -106,7 +129,7 @@ def option(argv: list[str], name: str) -> str | None:
 
 
 def checkpoint_layer(path: Path, verb: str) -> str:
-    """Return what a checkpoint knows, as a value of ``--config``.
+    """Return what a checkpoint, or a published folder, knows, as a value of ``--config``.
 
     ``fit`` goes on with the whole configuration of the run, the other verbs take model and data.
 
@@ -118,7 +141,11 @@ def checkpoint_layer(path: Path, verb: str) -> str:
         if "reason" not in checkpoint["ganzoo"]["model"]:
             fitting(checkpoint, str(path))  # so that it cannot take more memory than the file
 
-    ours = read_checkpoint(path, fits)["ganzoo"]
+    if path.is_dir():
+        config = read_config(path)
+        ours = {"model": config["variant"], "data": config["training"].get("data")}
+    else:
+        ours = read_checkpoint(path, fits)["ganzoo"]
     run = path.parent.parent / "config.yaml"
     if verb == "fit" and run.is_file():
         return json.dumps(run_layer(run, ours["model"]))

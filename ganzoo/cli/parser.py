@@ -20,21 +20,6 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"{message} (see `{self.prog} --help`)")
 
 
-def parse_seeds(text: str) -> range:
-    """Read ``7`` or ``0-63``.
-
-    Raises:
-        ValueError: neither.
-    """
-    first, _, last = text.partition("-")
-    if not first.isdecimal() or (last and not last.isdecimal()) or text.endswith("-"):
-        raise ValueError(f"--seeds takes a whole number or first-last such as 0-63, got {text!r}")
-    seeds = range(int(first), int(last or first) + 1)
-    if not seeds:
-        raise ValueError(f"--seeds {text!r} is empty: the last seed must not be below the first")
-    return seeds
-
-
 def parse_labels(text: str | None) -> list[int] | None:
     """Read ``7`` or ``0,1,2``.
 

@@ -32,6 +32,8 @@ def run_folder(config: Any, verb: str) -> Path:
         there = (Path(config.run) / "checkpoints" / "last.ckpt").is_file()
         resume = "add --ckpt_path last to resume it, or " if there else ""
         raise ValueError(f"{config.run} holds a run: {resume}choose another --run")
+    elif checkpoint and Path(checkpoint).is_dir():
+        run = Path(checkpoint)  # published
     elif checkpoint:
         parent = Path(checkpoint).resolve().parent
         run = parent.parent if parent.name == "checkpoints" else parent

@@ -5,7 +5,6 @@ Layers, each winning over the one before: ``configs/defaults.yaml``, the checkpo
 """
 
 import errno
-import json
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ from typing import Any, NoReturn
 
 import torch
 from jsonargparse import Namespace
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
@@ -26,13 +25,13 @@ from ganzoo.callbacks.checkpoints import lost_rank
 from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
-from ganzoo.cli.layers import layered, option
+from ganzoo.cli.given import given_generator, take_published, take_weights
+from ganzoo.cli.layers import layered
 from ganzoo.cli.run_config import RunConfig, network_arguments
 from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
 from ganzoo.config import config_or_reason
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
-from ganzoo.hub import load
 from ganzoo.hub.tensors import no_larger_than
 from ganzoo.roles import Classes, Images
 
@@ -116,6 +115,9 @@ class ZooCLI(LightningCLI):
             raise ValueError(explain(str(error))) from error
         if config.generator and not config.ckpt_path:  # a checkpoint holds the weights of all networks
             take_weights(self.model, config.generator)
+        if config.ckpt_path and Path(config.ckpt_path).is_dir():
+            take_published(self.model, config.ckpt_path)
+            self.config_init[self.subcommand].ckpt_path = None  # which is for Lightning to restore
 
     def _add_instantiators(self) -> None:
         """Nothing: they serve Lightning's ``load_from_checkpoint``; ours is ``ganzoo.load``."""
@@ -186,26 +188,6 @@ def check_imports(config: Any, imported: set[str]) -> None:
         for module in own.outside(given.as_dict()) if isinstance(given, Namespace) else ():
             if module not in imported:
                 raise ValueError(f"{module} is not of ganzoo: add --import {module}")
-
-
-def given_generator(words: list[str]) -> list[str]:
-    """Return how the generator of ``--generator PATH`` was made, as an argument."""
-    source = option(words, "--generator")
-    return [f"--model.generator={json.dumps(load(source).generator.config())}"] if source else []
-
-
-def take_weights(game: LightningModule, source: str) -> None:
-    """Give the generator of a game the weights of a trained one.
-
-    Raises:
-        ValueError: the game has no such generator, or one for other images.
-    """
-    G, mine = load(source).generator, getattr(game, "G", None)
-    if not isinstance(mine, type(G)):
-        raise ValueError(f"--generator {source}: {type(game).__name__} has no generator of this kind")
-    if mine.image_shape != G.image_shape:
-        raise ValueError(f"{source} makes images {G.image_shape}, the data has {mine.image_shape}")
-    mine.load_state_dict(G.state_dict())
 
 
 def quiet() -> None:

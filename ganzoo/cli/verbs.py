@@ -1,11 +1,25 @@
 """The verbs without a trainer; their help, too, comes without torch."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from ganzoo.catalogue import find_config, nearest
-from ganzoo.cli.parser import Parser, parse_labels, parse_seeds
+from ganzoo.cli.parser import Parser, parse_labels
+from ganzoo.latent.words import read_numbers
+
+MODEL = "a checkpoint, the folder of a run, or one written by `ganzoo export`"
+
+
+def load(source: str) -> Any:
+    """Return a model; of a run's folder it is said which checkpoint was taken."""
+    from ganzoo import hub
+
+    model = hub.load(source)
+    if Path(source).is_dir() and model.source != Path(source):
+        print(f"ganzoo: {source} means {model.source}", file=sys.stderr)
+    return model
 
 
 def encode(rest: list[str]) -> int:
@@ -14,7 +28,7 @@ def encode(rest: list[str]) -> int:
         prog="ganzoo encode",
         description="Write the latents of pictures, latents.npz for --latents of other verbs, and what they decode to.",
     )
-    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint, with an encoder")
+    parser.add_argument("model", help=f"{MODEL}, with an encoder")
     parser.add_argument("images", nargs="+", metavar="FILE", help="pictures")
     parser.add_argument(
         "--labels", help="class of all, or of each picture: kept, so that FILE.npz:CLASS means those of a class"
@@ -22,7 +36,6 @@ def encode(rest: list[str]) -> int:
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     given = parser.parse_args(rest)
     labels = parse_labels(given.labels)
-    from ganzoo.hub import load
     from ganzoo.latent import inputs, verbs
 
     model = load(given.model)
@@ -53,10 +66,10 @@ def traverse(rest: list[str]) -> int:
     what.add_argument("--directions", choices=("jacobian", "pca"), help="along which images change most")
     parser.add_argument("--steps", type=int, default=8, help="values of a walk (default: 8)")
     given = parser.parse_args(rest)
-    from ganzoo.latent import inputs, verbs
+    from ganzoo.latent import verbs
 
     model, z, labels = started(given)
-    dims = inputs.read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
+    dims = read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
     print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
     return 0
 
@@ -64,7 +77,7 @@ def traverse(rest: list[str]) -> int:
 def arithmetic(rest: list[str]) -> int:
     """Write sums and differences of latents."""
     parser = Parser(prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds or FILE.")
-    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    parser.add_argument("model", help=MODEL)
     parser.add_argument(
         "--plus", action="append", required=True, help="seeds such as 1,2,3, FILE.npz or FILE.npz:CLASS"
     )
@@ -73,7 +86,6 @@ def arithmetic(rest: list[str]) -> int:
     parser.add_argument("--out", default="arithmetic", help="folder (default: arithmetic)")
     given = parser.parse_args(rest)
     refuse_overwriting(given.out, *given.plus, *given.minus)
-    from ganzoo.hub import load
     from ganzoo.latent import inputs, verbs
 
     model, labels = load(given.model), parse_labels(given.labels)
@@ -140,9 +152,9 @@ def neighbours(rest: list[str]) -> int:
 def start(verb: str, description: str, seeds: str) -> Parser:
     """Return a parser of what says where latents come from, by default from ``seeds``, and where pictures go."""
     parser = Parser(prog=f"ganzoo {verb}", description=description)
-    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
+    parser.add_argument("model", help=MODEL)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--seeds", default=seeds, help=f"such as 0,5,9 or 0-7 (default: {seeds})")
+    source.add_argument("--seeds", default=seeds, help=f"such as 0-7 or 3,7,10-12 (default: {seeds})")
     source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
     source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
     parser.add_argument(
@@ -156,7 +168,6 @@ def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
     """Return the model, the latents and the labels that the command names."""
     labels = parse_labels(given.labels)
     refuse_overwriting(given.out, given.latents or "")
-    from ganzoo.hub import load
     from ganzoo.latent import inputs
 
     model = load(given.model)
@@ -183,8 +194,8 @@ def refuse_overwriting(out: str, *terms: str) -> None:
 def generate(rest: list[str]) -> int:
     """Write the images of seeds."""
     parser = Parser(prog="ganzoo generate", description="Write the images of seeds: seed i is the same image always.")
-    parser.add_argument("model", help="a folder written by `ganzoo export`, or a checkpoint")
-    parser.add_argument("--seeds", help="a seed, or first-last (default: 0-63; of a translator one for each image)")
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("--seeds", help="such as 7, 0-63 or 3,7,10-12 (default: 0-63; of a translator one each)")
     told = parser.add_mutually_exclusive_group()
     told.add_argument(
         "--labels", help="one class for all, or a comma-separated list of one per seed (conditional models)"
@@ -194,9 +205,8 @@ def generate(rest: list[str]) -> int:
     parser.add_argument("--format", choices=("grid", "png", "npz"), default="grid", help="one picture, files, an array")
     given = parser.parse_args(rest)
     last = len(given.images) - 1 if given.images else 63
-    seeds = parse_seeds(given.seeds or f"0-{last}")
+    seeds = read_numbers(given.seeds or f"0-{last}", "--seeds such as 7, 0-63 or 3,7,10-12")
     condition: Any = parse_labels(given.labels)
-    from ganzoo.hub import load
     from ganzoo.latent.generate import write_samples
     from ganzoo.latent.inputs import sources
 
@@ -210,7 +220,7 @@ def generate(rest: list[str]) -> int:
 def export(rest: list[str]) -> int:
     """Turn a checkpoint into a folder."""
     parser = Parser(prog="ganzoo export", description="Turn a training checkpoint into a folder that loads safely.")
-    parser.add_argument("checkpoint", help="a .ckpt written by `ganzoo fit`")
+    parser.add_argument("checkpoint", help=MODEL)
     parser.add_argument("--out", required=True, help="folder to write")
     given = parser.parse_args(rest)
     from ganzoo.hub.writing import export_checkpoint

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import lightning as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ BESIDE = (  # advice of Lightning that is beside the point
     "Using ModelCheckpoint with manual optimization",  # a checkpoint holds what was trained
     ".*LeafSpec.*",
 )
+EVALUATE = "ganzoo.callbacks.Evaluate()"
 
 
 class Game(Configurable, L.LightningModule):
@@ -85,6 +87,10 @@ class Game(Configurable, L.LightningModule):
         how = self.players()[player]
         return how.optimizer.rehearse(how.optimizer(parameters_of(how.networks)))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: all but what belongs to a trainer, and is looked up anew with the next."""
+        return {**super().__getstate__(), "_turns": [], "_moving": None}
+
     # -- the loop
 
     @property
@@ -108,6 +114,8 @@ class Game(Configurable, L.LightningModule):
             CountBatches.install(self.trainer)
             for message in BESIDE:
                 warnings.filterwarnings("ignore", message=message)
+        if stage in ("validate", "test"):
+            warn_unjudged(self, "validation" if stage == "validate" else "test")
         if stage == "predict":
             warnings.filterwarnings("ignore", message="predict returned None")  # a callback writes the samples
         AtomicCheckpoints.install(self.trainer)
@@ -263,6 +271,14 @@ class Game(Configurable, L.LightningModule):
         ours = checkpoint.get("ganzoo", {})
         self.seed, self.images_seen = ours.get("seed", 0), ours.get("images_seen", 0)
         self.batches_done = ours.get("batches", 0)
+
+
+def warn_unjudged(game: Game, loop: str) -> None:
+    """Warn where neither a callback nor the game itself does anything in ``validate`` or ``test``."""
+    callbacks: list[L.Callback] = game.trainer.callbacks  # type: ignore[attr-defined]
+    acts = [getattr(type(game), f"{loop}_step"), *(getattr(type(c), f"on_{loop}_epoch_end") for c in callbacks)]
+    if all(act.__module__.startswith(("lightning.", __name__)) for act in acts):
+        rank_zero_warn(f"nothing is judged: add {EVALUATE} to the trainer, as in Trainer(callbacks=[{EVALUATE}])")
 
 
 def as_list(optimizers: Any) -> list[LightningOptimizer]:

@@ -9,7 +9,7 @@ README.md, grid.png    card and samples
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,42 @@ class Pretrained(Inference):
     Args:
         networks: By their names: "generator", maybe "encoder", "labeller", "discriminator" and others.
         config: What ``config.json`` says.
+        source: The folder or the checkpoint that they were read from.
     """
 
-    def __init__(self, networks: dict[str, nn.Module], config: dict[str, Any]) -> None:
+    def __init__(self, networks: dict[str, nn.Module], config: dict[str, Any], source: Path | None = None) -> None:
         for network in networks.values():
             network.eval().requires_grad_(False)
         super().__init__(networks)
-        self.config = config
+        self.config, self.source = config, source
 
     @property
     def discriminator(self) -> nn.Module | None:
         """D, if there is one."""
         return self.networks.get("discriminator")
+
+    def __repr__(self) -> str:
+        variant = self.config.get("variant", {}).get("class_path", "Pretrained").rpartition(".")[2]
+        batches = self.config.get("training", {}).get("batches")
+        return self.about(f"{variant}, trained for {batches} batches, from {self.source}")
+
+
+def place_of(source: str | Path, prefer: Sequence[str] = ("best", "last")) -> Path:
+    """Return where a model is: of a run's folder the first checkpoint of ``prefer`` that it has; all else as it is.
+
+    Raises:
+        FileNotFoundError: a folder that is neither that of a run nor a published one.
+    """
+    path = Path(source)
+    if not path.is_dir() or (path / "config.json").is_file():
+        return path
+    for name in prefer:
+        if (checkpoint := path / "checkpoints" / f"{name}.ckpt").is_file():
+            return checkpoint
+    raise FileNotFoundError(
+        f"no model in {path}: expected config.json, which `ganzoo export` writes, or checkpoints/best.ckpt or"
+        " checkpoints/last.ckpt of a run"
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

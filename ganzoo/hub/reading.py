@@ -9,20 +9,24 @@ import ganzoo.models
 import ganzoo.networks  # noqa: F401
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config
-from ganzoo.hub.form import Pretrained, check_names, read_config, weights_of
+from ganzoo.hub.form import Pretrained, check_names, place_of, read_config, weights_of
 from ganzoo.hub.games import game_of
 from ganzoo.hub.tensors import fitted, made, read_network
 from ganzoo.roles import Encoder, Generator
 
 
 def load(source: str | Path) -> Pretrained:
-    """Load a generator from a folder written by ``export``, a checkpoint, or a model id of the Hugging Face hub.
+    """Load a trained model; its ``source`` and its ``repr`` say which file it is.
+
+    Args:
+        source: A folder written by ``export``, a checkpoint, the folder of a run, of which the best checkpoint is taken
+            or else the last, or a model id of the Hugging Face hub.
 
     Raises:
         ValueError: the files are damaged, altered, of another shape than the configuration says, or hold pickles.
         FileNotFoundError: there is nothing at ``source``.
     """
-    path = Path(source)
+    path = place_of(source)
     if path.is_dir():
         return _from_folder(path)
     if path.suffix in (".safetensors", ".json"):
@@ -31,7 +35,9 @@ def load(source: str | Path) -> Pretrained:
         return _from_checkpoint(path)
     if str(source).count("/") == 1 and not str(source).endswith(".ckpt") and not path.parent.exists():
         return _from_folder(_download(str(source)))
-    raise FileNotFoundError(f"no model at {source}: expected a folder with config.json, a .ckpt, or OWNER/NAME")
+    raise FileNotFoundError(
+        f"no model at {source}: expected a folder with config.json, that of a run, a .ckpt, or OWNER/NAME"
+    )
 
 
 # -- reading
@@ -43,7 +49,7 @@ def _from_folder(folder: Path) -> Pretrained:
     for name, written in config["networks"].items():
         path = folder / weights_of(name, config["format"])
         networks[name] = read_network(path, written, config["sha256"].get(path.name))
-    return Pretrained(checked_roles(networks, folder / "config.json"), config)
+    return Pretrained(checked_roles(networks, folder / "config.json"), config, folder)
 
 
 def _from_checkpoint(path: Path) -> Pretrained:
@@ -51,9 +57,9 @@ def _from_checkpoint(path: Path) -> Pretrained:
     ours = read_checkpoint(path, lambda checkpoint: parts.update(parts_of(checkpoint, str(path))))["ganzoo"]
     if "networks" not in ours:  # of version 0.1, which wrote down the game alone
         game, _ = game_of(path)
-        return Pretrained(game.published, {"variant": ours["model"], "training": ours})
+        return Pretrained(game.published, {"variant": ours["model"], "training": ours}, path)
     networks = {name: made(config, tensors) for name, (config, tensors) in parts.items()}
-    return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours})
+    return Pretrained(checked_roles(networks, path), {"variant": ours["model"], "training": ours}, path)
 
 
 def parts_of(checkpoint: dict[str, Any], where: str) -> dict[str, tuple[Config, dict[str, Tensor]]]:

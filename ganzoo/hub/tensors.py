@@ -165,12 +165,13 @@ class NoNumbers(TorchFunctionMode):
 
 @contextlib.contextmanager
 def no_larger_than(path: str | None) -> Iterator[None]:
-    """Refuse modules that hold far more numbers than the checkpoint, if there is one, that is to be put into them.
+    """Refuse modules that hold far more numbers than the file or folder, if there is one, that is to be put into them.
 
     Raises:
         ValueError: names the file.
     """
-    left = SPARE + 4 * Path(path).stat().st_size if path else math.inf
+    files = [] if path is None else [Path(path), *Path(path).glob("*")]
+    left = SPARE + 4 * sum(file.stat().st_size for file in files) if files else math.inf
 
     def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal left

@@ -14,7 +14,7 @@ from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
 from ganzoo.hub.card import card
-from ganzoo.hub.form import FORMAT, check_names, hash_of, weights_of
+from ganzoo.hub.form import FORMAT, check_names, hash_of, place_of, weights_of
 from ganzoo.hub.reading import load
 from ganzoo.inference import Inference
 from ganzoo.pictures import picture, save_png
@@ -90,19 +90,27 @@ def write_networks(
 
 
 def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
-    """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print."""
-    path = Path(checkpoint)
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}: export takes a .ckpt")
+    """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print.
+
+    Args:
+        checkpoint: A .ckpt, or the folder of a run, or a published one, which is written anew.
+        out: Folder.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+    """
+    path = place_of(checkpoint)
+    if not path.exists():
+        raise FileNotFoundError(f"no checkpoint at {path}: export takes a .ckpt, or the folder of a run")
     model = load(path)
     ours, run = model.config["training"], path.resolve().parent.parent
-    metrics = verdict_of(run, ours)
-    training = {key: ours[key] for key in ("data", "seed", "batches", "images_seen")}
+    metrics = model.config["metrics"] if path.is_dir() else verdict_of(run, ours)
+    training = {key: ours.get(key) for key in ("data", "seed", "batches", "images_seen")}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
-    grid = max((run / "grids").glob("*.png"), default=None)
-    folder = write_networks(model.networks, model.config["variant"], out, training, metrics, grid)
+    grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
+    folder = write_networks(model.networks, model.config["variant"], out, training, metrics, max(grids, default=None))
     told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
-    return f"published to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
+    return f"published {path} to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
 
 
 def verdict_of(run: Path, ours: dict[str, Any]) -> dict[str, Any] | None:

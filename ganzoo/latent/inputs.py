@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ganzoo.inference import Inference
 from ganzoo.latent.npz import load_latents
+from ganzoo.latent.words import read_numbers
 from ganzoo.pictures import eight_bits
 from ganzoo.pixels import MODES, to_float
 from ganzoo.roles import Classes, Images
@@ -103,21 +104,6 @@ def of_direction(text: str) -> Tensor:
     if len(q) != 1:
         raise ValueError(f"{text} holds {len(q)} directions: choose one by its number, as in FILE.npz:2")
     return q[0]
-
-
-def read_numbers(text: str, what: str) -> list[int]:
-    """Read ``5``, ``0,5,9`` or ``0,5-9``: seeds or dimensions, as ``what`` says in the error.
-
-    Raises:
-        ValueError: none of them.
-    """
-    numbers: list[int] = []
-    for word in text.split(","):
-        first, dash, last = word.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
-            raise ValueError(f"expected {what}, got {text!r}")
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
 
 
 def read_strengths(text: str) -> list[float]:

@@ -1,5 +1,6 @@
 """What games with a generator share: its prior and samples, an encoder if there is one, averages of the weights."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -65,9 +66,18 @@ class Generative(Game):
         """The published networks, ready to be used."""
         return Inference(self.published)
 
-    def sample(self, n: int, seed: int = 0, condition: Given = None) -> Tensor:
-        """Return the images of seeds ``seed`` to ``seed + n - 1``, [n, C, H, W] in [-1, 1], from G's average."""
-        return self.trained.sample(n, seed, condition)
+    def sample(
+        self,
+        n: int | None = None,
+        seed: int | None = None,
+        condition: Given = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        """Return images, [n, C, H, W] in [-1, 1], from G's average; the arguments as in ``Inference``."""
+        return self.trained.sample(n, seed, condition, seeds=seeds, generator=generator, truncation=truncation)
 
     def encode(self, x: Tensor, condition: Given = None) -> Tensor:
         """Return the latents z, [N, dim], of images x in [-1, 1], from E's average."""
@@ -84,6 +94,9 @@ class Generative(Game):
     def codes(self, x: Tensor) -> dict[str, Tensor]:
         """Return what the game reads in images x, by the names of its codes; nothing without codes."""
         return {}
+
+    def __repr__(self) -> str:
+        return self.trained.about(f"{type(self).__name__}, trained for {self.batches_done} batches")
 
     # -- training
 

@@ -1,10 +1,10 @@
 """Pieces that the networks share: normalisations, initialisations and the ladder of sizes."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from ganzoo.networks.labels import ConditionalBatchNorm2d, Projection
 from ganzoo.networks.minibatch import VirtualBatchNorm2d
@@ -112,6 +112,22 @@ def add_spectral_norm(network: nn.Module) -> None:
     for module in list(network.modules()):
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, Projection)):
             parametrizations.spectral_norm(module)
+            picklable(module)
+
+
+def picklable(layer: nn.Module) -> None:
+    """Let a layer with spectral norm be pickled; torch makes a class for each such layer, and refuses."""
+    type(layer).__reduce__ = lambda self: (unpickled, (type(self).__mro__[1], self.__dict__))  # type: ignore[method-assign]
+
+
+def unpickled(cls: type[nn.Module], state: dict[str, Any]) -> nn.Module:
+    """Return the layer of class ``cls`` that was pickled: its weight is a property again."""
+    layer = cls.__new__(cls)
+    layer.__dict__.update(state)
+    parametrize._inject_new_class(layer)
+    parametrize._inject_property(layer, "weight")
+    picklable(layer)
+    return layer
 
 
 def init_radford(module: nn.Module) -> None:

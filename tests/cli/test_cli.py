@@ -208,10 +208,10 @@ def test_declared_defaults_are_a_layer_below_the_command_line(cli):
         ),
         ("generate m --sedes 3", "unrecognized arguments: --sedes 3: did you mean '--seeds'?"),
         ("generate", "the following arguments are required: model (see `ganzoo generate --help`)"),
-        ("generate m --seeds 3-", "--seeds takes a whole number or first-last such as 0-63, got '3-'"),
-        ("generate m --seeds 5-3", "--seeds '5-3' is empty"),
+        ("generate m --seeds 3-", "expected --seeds such as 7, 0-63 or 3,7,10-12, got '3-'"),
+        ("generate m --seeds 5-3", "expected --seeds such as 7, 0-63 or 3,7,10-12, got '5-3'"),
         ("generate m --labels 1,b", "--labels takes a class number or a list such as 0,1,2, got '1,b'"),
-        ("generate nowhere", "no model at nowhere: expected a folder with config.json, a .ckpt, or OWNER/NAME"),
+        ("generate nowhere", "no model at nowhere: expected a folder with config.json, that of a run, a .ckpt"),
         ("export nowhere.ckpt --out o", "no checkpoint at nowhere.ckpt"),
         ("fetch MINST", "no data set 'MINST' to fetch: did you mean 'MNIST'?"),
         ("list modls", "argument what: invalid choice: 'modls'"),
@@ -363,7 +363,7 @@ def test_a_game_over_a_trained_generator_asks_for_it(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, a .ckpt"),
+        (["--generator", "nowhere"], "no model at nowhere: expected a folder with config.json, that of a run"),
         (["--config", "data/cifar10"], r"given makes images \(1, 28, 28\), the data has \(3, 32, 32\)"),
         (["--model.encoder.dim", "7"], "encoder must return latents of 100 numbers, as G takes: got 7"),
         (["--model.labeller.dim", "7"], "labeller must return one number for each of 10 classes, .* got dim=7"),
@@ -479,6 +479,56 @@ def test_test_needs_nothing_but_a_checkpoint_and_n_is_n_in_every_verb(home):
     status, text = call(home, "export", path, "--out", "judged")
     assert status == 0, text
     assert json.loads((home / "judged" / "config.json").read_text())["metrics"]["n_samples"] == 80
+
+
+def test_the_folder_of_a_run_is_a_model_and_it_is_said_which_checkpoint_is_taken(home):
+    best = "a/checkpoints/best.ckpt"
+    status, text = call(home, "generate", "a", "--seeds", "3,7,10-12", "--out", "listed", "--format", "npz")
+    assert status == 0, text
+    assert f"ganzoo: a means {best}\n" in text
+    with np.load(home / "listed" / "seeds-3_7_10_11_12.npz") as file:
+        assert file["seeds"].tolist() == [3, 7, 10, 11, 12]
+        assert np.array_equal(file["images"], to_uint8(ganzoo.load(home / best).sample(20))[[3, 7, 10, 11, 12]])
+    status, text = call(home, "interpolate", "a", "--seeds", "3,7", "--steps", "2", "--out", "walked")
+    assert (status, f"ganzoo: a means {best}\n" in text) == (0, True), text
+    status, text = call(home, "export", "a", "--out", "whole")
+    assert (status, f"published {best} to whole: " in text) == (0, True), text
+    assert torch.equal(ganzoo.load(home / "whole").sample(3), ganzoo.load(home / best).sample(3))
+
+
+def test_a_run_and_what_it_published_get_the_verdict_of_their_checkpoint(home, tmp_path):
+    assert call(home, "export", "a/checkpoints/best.ckpt", "--out", "given")[0] == 0
+    verdicts = []
+    for source in ("a/checkpoints/best.ckpt", "a", "given"):
+        for old in (home / "a" / "verdicts").glob("*_n70_*.json"):
+            old.unlink()
+        status, text = call(home, "test", "--ckpt_path", source, "--evaluate.n", "70")
+        assert status == 0, text
+        assert ("ganzoo: --ckpt_path a means a/checkpoints/best.ckpt\n" in text) == (source == "a")
+        verdicts.append(written(home / ("given" if source == "given" else "a"), 70))
+    one, *others = [{k: v for k, v in verdict.items() if k != "seconds"} for verdict in verdicts]
+    assert others == [one, one]
+    assert call(home, "generate", "given", "--seeds", "0", "--out", "g")[0] == 0
+
+
+def test_fit_goes_on_from_the_last_checkpoint_of_a_run(home):
+    shutil.copytree(home / "a", home / "more")
+    status, text = call(home, "fit", "--ckpt_path", "more", "--trainer.max_steps", "6")
+    assert status == 0, text
+    assert "ganzoo: --ckpt_path more means more/checkpoints/last.ckpt\n" in text
+    assert state(home / "more" / "checkpoints" / "last.ckpt")["ganzoo"]["batches"] == 6
+
+
+def test_a_folder_that_holds_no_model_is_one_line_to_every_verb(home, refused, monkeypatch):
+    monkeypatch.chdir(home)
+    (home / "empty").mkdir()
+    publish(LatentEncoder(DCGANGenerator((1, 8, 8), width=4), DCGANEncoder((1, 8, 8), width=4)), home / "enc", {})
+    message = "no model in empty: expected config.json, which `ganzoo export` writes, or checkpoints/best.ckpt or"
+    for words in (["generate"], ["export", "--out", "x"], ["test", "--ckpt_path"], ["fit", "--generator"]):
+        assert refused(*words, "empty").startswith(message), words
+    assert refused("fit", "--ckpt_path=enc") == (
+        "enc is published, without optimizers: go on from a checkpoint, or use --generator"
+    )
 
 
 def test_generate_and_export_and_generate_give_the_same_images(home):

@@ -2,6 +2,7 @@
 
 import csv
 
+import lightning as L
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
@@ -338,6 +339,29 @@ def test_the_loops_of_the_judges_do_nothing(tmp_path):
     model = make("NSGAN")
     before = weights(model)
     runner = trainer(1, tmp_path, limit_val_batches=2)
-    runner.validate(model, images(), verbose=False)
-    runner.test(model, images(), verbose=False)
+    for judge in (runner.validate, runner.test):
+        with pytest.warns(UserWarning, match=r"^nothing is judged: add ganzoo\.callbacks\.Evaluate\(\) to the trainer"):
+            judge(model, images(), verbose=False)
     assert all(torch.equal(value, before[key]) for key, value in weights(model).items())
+
+
+class OwnJudge(L.Callback):
+    """A judge of a user's own."""
+
+    def on_test_epoch_end(self, trainer, pl_module):
+        self.judged = True
+
+
+class OwnStep(OnePlayer):
+    """A game that judges by itself."""
+
+    def test_step(self, batch, batch_idx):
+        self.judged = True
+
+
+def test_who_judges_otherwise_is_told_nothing(tmp_path):
+    own, game = OwnJudge(), OwnStep(SGD(lr=1.0))
+    trainer(1, tmp_path, callbacks=[own]).test(make("NSGAN"), images(), verbose=False)
+    trainer(1, tmp_path).test(game, images(), verbose=False)
+    assert own.judged
+    assert game.judged

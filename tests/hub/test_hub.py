@@ -239,6 +239,18 @@ def test_samples_in_files_are_those_of_the_seeds(form, published, tmp_path):
             assert np.array_equal(np.asarray(image)[2:50:6, 52:100:6], pixels[1, 0])
 
 
+def test_a_list_of_seeds_has_files_of_its_own(published, tmp_path):
+    loaded = ganzoo.load(published)
+    write_samples(loaded, [9, 3], tmp_path, "png")
+    for seed in (9, 3):
+        with Image.open(tmp_path / f"{seed:06d}.png") as image:
+            assert np.array_equal(np.asarray(image), to_uint8(loaded.sample(1, seed))[0, 0])
+    write_samples(loaded, [9, 3, 9], tmp_path, "grid")
+    assert (tmp_path / "seeds-9_3_9.png").is_file()
+    with pytest.raises(ValueError, match="--format png names files by their seeds, and a seed is there twice"):
+        write_samples(loaded, [9, 3, 9], tmp_path, "png")
+
+
 def test_too_many_labels_are_refused_before_anything_is_written(conditional, tmp_path):
     folder = str(hub.publish(conditional, tmp_path / "model", TRAINING))
     with pytest.raises(ValueError, match="expected one label or 512 labels, got 600"):
@@ -396,7 +408,8 @@ def test_a_damaged_configuration_is_refused(text, published):
 
 
 def test_a_folder_without_a_model_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds no config.json: it is not a model written by `ganzoo export`"):
+    expected = r"expected config\.json, .*, or checkpoints/best\.ckpt or checkpoints/last\.ckpt of a run$"
+    with pytest.raises(FileNotFoundError, match=f"^no model in {tmp_path}: {expected}"):
         ganzoo.load(tmp_path)
 
 
@@ -436,6 +449,7 @@ def test_a_checkpoint_with_pickled_objects_is_refused_unread(value, legacy, tmp_
     assert not RAN
 
 
+@pytest.mark.filterwarnings("ignore:nothing is judged")
 @pytest.mark.parametrize("verb", ["fit", "validate", "test"])
 def test_a_trainer_reads_checkpoints_without_pickles(verb, checkpoint, tmp_path):
     torch.save({**torch.load(checkpoint, weights_only=True), "extra": Runs()}, tmp_path / "evil.ckpt")
@@ -535,7 +549,9 @@ def test_an_unknown_name_gets_the_nearest():
 @pytest.mark.parametrize("source", ["nowhere", "nowhere/last.ckpt", "a/b/c", "/nowhere/x"])
 def test_nothing_there_is_said_without_asking_a_network(source, monkeypatch):
     monkeypatch.setattr(reading, "_download", lambda name: pytest.fail("asked the network"))
-    with pytest.raises(FileNotFoundError, match=f"no model at {source}: expected a folder with config.json, a .ckpt"):
+    with pytest.raises(
+        FileNotFoundError, match=f"no model at {source}: expected a folder with config.json, that of a run"
+    ):
         ganzoo.load(source)
 
 

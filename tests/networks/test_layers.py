@@ -1,5 +1,8 @@
 """The ladder of sizes and spectral norm."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -145,3 +148,17 @@ def test_spectral_mlp_is_lipschitz() -> None:
     a, b = torch.randn(2, 500, 8).double()
     slopes = (net(a) - net(b)).abs() / (a - b).norm(dim=1)
     assert 1e-3 < slopes.max().item() <= 1 + 1e-6
+
+
+def test_layers_with_spectral_norm_are_pickled_again_and_again() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(3 * 36, 2))
+    add_spectral_norm(net)
+    state = torch.get_rng_state()
+    again = pickle.loads(pickle.dumps(copy.deepcopy(pickle.loads(pickle.dumps(net)))))
+    assert torch.equal(torch.get_rng_state(), state)
+    x = torch.randn(4, 1, 8, 8)
+    for _ in range(2):  # each pass takes a step of the power iteration
+        assert torch.equal(again(x), net(x))
+    assert again.state_dict().keys() == net.state_dict().keys()
+    again(x).sum().backward()
+    assert again[2].parametrizations.weight.original.grad is not None
