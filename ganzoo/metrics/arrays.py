@@ -1,7 +1,5 @@
 """Arrays in npz files: without pickle, no larger than expected, whole or not at all."""
 
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from ganzoo.files import write_atomically
 
 DAMAGE = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, RuntimeError, MemoryError),
@@ -23,18 +23,13 @@ PICKLE = (
 
 
 def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """Write beside ``path``, then rename: another process sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """Write arrays; another process sees the old file or the whole new one."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+    write_atomically(path, write)
 
 
 def read_arrays(path: Path, limits: Mapping[str, float]) -> dict[str, Any]:

@@ -48,9 +48,15 @@ def _read(path: Path, extractor: Extractor) -> Reference:
     meta = _described(arrays, path) if "meta" in arrays else {}
     mu = tensor_of(arrays, "mu", torch.float64, path)
     if mu.shape != (d,):
-        raise ValueError(f"{path} is of another extractor: mu is {list(mu.shape)}, {extractor.id} has {d} features")
+        raise ValueError(
+            f"{path} is of another extractor: mu is {list(mu.shape)}, {extractor.id} has {d} features; choose the one"
+            " that made it by --evaluate.extractor"
+        )
     if not meta and not isinstance(extractor, InceptionV3):
-        raise ValueError(f"{path} does not name its extractor, so it is taken for Inception's, not for {extractor.id}")
+        raise ValueError(
+            f"{path} does not name its extractor, so it is taken for Inception's, not for {extractor.id}: add"
+            " --evaluate.extractor ganzoo.metrics.InceptionV3"
+        )
     sigma = tensor_of(read_arrays(path, {"sigma": 8 * d * d + HEADER}), "sigma", torch.float64, path)
     file = {"file": path.name, "file_sha256": file_sha256(path)}
     reference = Reference(mu, sigma, count_of(arrays, path), meta={**meta, **file})

@@ -189,6 +189,7 @@ def test_the_verb(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr()
     assert out.out.startswith("new/it.npz: mean and covariance of the 64 features (mnist-lenet64.v1) of 70 val images")
     assert (out.out.count("\n"), out.err) == (1, "")
+    assert (tmp_path / "new" / "it.npz").stat().st_mode == (tmp_path / "mine.yaml").stat().st_mode  # others may read it
     found = read_statistics("new/it.npz", LeNet64())
     assert (found.n, found.meta["shape"], found.meta["split"]) == (70, [1, 16, 16], "val")
     x = torch.cat(list(Digits(size=16).images("val", 70)))

@@ -65,9 +65,8 @@ def test_foreign_files_are_taken_for_inception(tmp_path, name, save, extra, dtyp
 
 def test_a_foreign_file_is_taken_for_nobody_else(tmp_path):
     np.savez(tmp_path / "f.npz", mu=MU, sigma=SIGMA)
-    assert "f.npz does not name its extractor, so it is taken for Inception's, not for raw;" in refused(
-        tmp_path / "f.npz", Raw(D)
-    )
+    line = refused(tmp_path / "f.npz", Raw(D))
+    assert "f.npz does not name its extractor, so it is taken for Inception's, not for raw: add --evaluate.ext" in line
 
 
 def test_a_file_of_ours_says_where_it_is_from(tmp_path):
@@ -85,7 +84,9 @@ def test_another_number_of_features_is_refused_with_both(tmp_path, mine, theirs)
     line = refused(tmp_path / "f.npz", of_inception(mine))
     assert f"of another extractor: mu is [{theirs}], inception-2015-12-05 has {mine} features" in line
     ours(tmp_path / "r.npz")
-    assert f"mu is [{D}], raw has {D + 1} features" in refused(tmp_path / "r.npz", Raw(D + 1))
+    assert f"mu is [{D}], raw has {D + 1} features; choose the one that made it by --evaluate.extractor" in refused(
+        tmp_path / "r.npz", Raw(D + 1)
+    )
 
 
 @pytest.mark.parametrize("changes", [{}, {"verified": False}])
