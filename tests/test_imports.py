@@ -58,7 +58,7 @@ ARROWS = {
     "roles": ["priors", "config"],
     "priors": ["config"],
     "data": ["pictures", "pixels", "files", "config"],
-    "metrics": ["pixels", "config"],
+    "metrics": ["pixels", "files", "config"],
     "pictures": ["pixels", "files"],
     "pixels": [],
     "files": [],

@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,18 +10,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.condition import classes_of, conditions_of, labels_of
+from ganzoo.callbacks.condition import classes_of, conditions_of
 from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
-from ganzoo.callbacks.modes import CLASSIFIERS, mode_values, of_classifier
+from ganzoo.callbacks.modes import mode_values, of_classifier
+from ganzoo.callbacks.references import default_extractor, references
 from ganzoo.callbacks.samples import blocks_of, drawn, extracted
-from ganzoo.callbacks.verdicts import report, trainer_print
-from ganzoo.files import cache_dir
+from ganzoo.callbacks.verdicts import against, report, trainer_print
 from ganzoo.metrics.classes import floor_classes, judge_classes
-from ganzoo.metrics.features import Extractor, Raw
-from ganzoo.metrics.judge import Verdict, floor, judge
-from ganzoo.metrics.lenet import LeNet64
+from ganzoo.metrics.features import Extractor
+from ganzoo.metrics.judge import OF_IMAGES, Verdict, floor, floor_of_file, judge
 from ganzoo.metrics.names import metric_name
-from ganzoo.metrics.references import Reference, reference_of
+from ganzoo.metrics.references import Reference
+from ganzoo.metrics.statistics import read_statistics
 
 N_VAL, N_TEST = 2_000, 10_000  # samples where none are asked for
 FEWEST = {"train": 20, "test": 2}  # images; with fewer there is no floor, which halves of them make
@@ -47,15 +46,25 @@ class Evaluate(L.Callback):
             digits, raw values for points and colour. Only verified Inception weights may be called FID, KID or
             inception score.
         seed: Seed of the first sample.
+        reference: File of mean and covariance, by ``ganzoo reference``, pytorch-fid, clean-fid or EDM, to be judged
+            against in place of the training images. What needs single images is left out; the floor is what test
+            images of the data get.
     """
 
-    def __init__(self, n: int | None = None, extractor: Extractor | None = None, seed: int = 2**20) -> None:
+    def __init__(
+        self,
+        n: int | None = None,
+        extractor: Extractor | None = None,
+        seed: int = 2**20,
+        reference: str | None = None,
+    ) -> None:
         if n is not None and n < 10:
             raise ValueError(f"n must be at least 10, got {n}")
-        self.n, self.extractor, self.seed = n, extractor, seed
+        self.n, self.extractor, self.seed, self.reference = n, extractor, seed, reference
         self.verdict: Verdict | None = None
         self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
+        self._given: Reference | None = None
         self._few = ""
 
     def value(self, kind: str) -> float | None:
@@ -71,10 +80,15 @@ class Evaluate(L.Callback):
         return self.verdict.values[kind]
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Warn before training where the data has too few images to be judged against: it is trained all the same."""
+        """Warn before training where the data has too few images to be judged against: it is trained all the same.
+
+        A file that samples cannot be judged against is an error before training, not at the first validation.
+        """
         self._few = too_few(trainer_data(trainer)) if trainer.enable_validation else ""
         if self._few and trainer.is_global_zero:
             warnings.warn(f"the samples will not be judged: {self._few}", stacklevel=2)
+        if trainer.enable_validation and not self._few:
+            self.given(trainer)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Judge; log the values in ``fit``, print and write them in ``validate``."""
@@ -148,10 +162,11 @@ class Evaluate(L.Callback):
         assert self._real is not None
         assert self.extractor is not None
         reference, held_out = self._real
-        assert reference.features is not None
-        floors, n_floor = floor(reference, n)
-        named = of_classifier(data, self.extractor, reference.logits)
-        floors |= mode_values(data, reference.features[:n], None if named is None else named[:n])
+        real = held_out if reference.features is None else reference
+        assert real.features is not None
+        floors, n_floor = floor_of_file(reference, held_out, n) if real is held_out else floor(reference, n)
+        named = of_classifier(data, self.extractor, real.logits)
+        floors |= mode_values(data, real.features[:n], None if named is None else named[:n])
         if conditional:
             held_out = replace(held_out, logits=of_classifier(data, self.extractor, held_out.logits))
             floors |= floor_classes(reference, held_out, n)
@@ -164,30 +179,24 @@ class Evaluate(L.Callback):
         return self.extractor
 
     def references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Reference]:
-        """Return the statistics of the training and of the held-out images; rank 0 computes them first."""
-        found = None
+        """Return what is judged against, and the held-out images; rank 0 computes them first."""
+        given, data, found = self.given(trainer), data_of(trainer), None
         if trainer.is_global_zero:
-            found = self._references(trainer, extractor)
+            found = references(data, extractor, given)
         trainer.strategy.barrier()
-        return found or self._references(trainer, extractor)
+        return found or references(data, extractor, given)
 
-    def _references(self, trainer: L.Trainer, extractor: Extractor) -> tuple[Reference, Reference]:
-        data = data_of(trainer)
-        parts = []
-        for split in ("train", "test"):
-            meta = {
-                "data": data.name,
-                "split": split,
-                "pixels": data.fingerprint(split),
-                "shape": list(data.image_shape),
-            }
-            bar = tqdm(desc=f"features of {data.name} {split}", unit="image", leave=False, disable=None)
-            folder = cache_dir() / "references"
-            found = reference_of(data.images(split), extractor, meta, folder, _mover(bar))
-            bar.close()
-            assert found.features is not None
-            parts.append(replace(found, labels=labels_of(data.labels(split)[: len(found.features)])))
-        return parts[0], parts[1]
+    def given(self, trainer: L.Trainer) -> Reference | None:
+        """Return the statistics of the file that is judged against, if there is one; say once what they allow."""
+        if self.reference is not None and self._given is None:
+            self._given = read_statistics(self.reference, self.extractor_of(trainer))
+            if trainer.is_global_zero:
+                trainer_print(
+                    trainer,
+                    f"judged against {against(self._given)}: a file of statistics holds no images, so"
+                    f" {', '.join(OF_IMAGES)} are left out",
+                )
+        return self._given
 
 
 def too_few(data: Any) -> str:
@@ -211,14 +220,6 @@ def data_of(trainer: L.Trainer) -> Any:
     return data
 
 
-def default_extractor(data: Any) -> Extractor:
-    """Return the classifier of the data's classes if there is one, else the digit network for grey images, else raw."""
-    if data.classifier in CLASSIFIERS:
-        return CLASSIFIERS[data.classifier]()
-    shape = data.image_shape
-    return LeNet64() if len(shape) == 3 and shape[0] == 1 else Raw(dim=torch.Size(shape).numel())
-
-
 def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
     """Return the first ``n`` training images, or all if they are fewer; None if the trainer's data has none to show."""
     data = trainer_data(trainer)
@@ -230,10 +231,3 @@ def some_real(trainer: L.Trainer, n: int) -> Tensor | None:
 def batches_of(trainer: L.Trainer, pl_module: Any) -> int:
     """Return the number of batches that the weights were trained for."""
     return int(getattr(pl_module, "batches_done", trainer.global_step))
-
-
-def _mover(bar: Any) -> Callable[[int], None]:
-    def move(n: int) -> None:
-        bar.update(n - bar.n)
-
-    return move

@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
@@ -19,6 +20,7 @@ from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.judge import KINDS, Verdict
 from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference
+from ganzoo.metrics.statistics import known_origin
 
 
 def report(
@@ -48,19 +50,33 @@ def report(
     text = json.dumps(told, indent=2, allow_nan=False) + "\n"
     path = Path(trainer.default_root_dir) / "verdicts" / file_name(verdict, extractor, reference, how["batches"])
     write_atomically(path, lambda temporary: temporary.write_text(text))
-    trainer_print(trainer, f"floor: {verdict.n_floor} real images against the others; written to {path}")
+    floor = f"{verdict.n_floor} real images against the others"
+    if "file" in reference.meta:
+        floor = f"{verdict.n_floor} test images of {data.name} against the file"
+    trainer_print(trainer, f"floor: {floor}; written to {path}")
 
 
 def file_name(verdict: Verdict, extractor: Extractor, reference: Reference, batches: int) -> str:
-    """Return the name of a verdict's file: the images and the first digits of their hash, extractor, n, weights."""
-    images = f"{reference.meta['data']}-{str(reference.meta['pixels'])[:6]}"
+    """Return the name of a verdict's file: what it is against and the start of its hash, extractor, n, weights."""
+    meta = reference.meta
+    name, digest = meta.get("data"), meta.get("pixels")
+    if "file" in meta:
+        name, digest = Path(meta["file"]).stem[:80], meta["file_sha256"]
+    images = f"{name}-{str(digest)[:6]}"
     return re.sub(r"[^\w.-]+", "-", f"{images}_{extractor.id}_n{verdict.n}_batch{batches}.json")
+
+
+def against(reference: Reference) -> str:
+    """Return what samples are judged against: images, or a file."""
+    meta, images = reference.meta, "its images, their resizing and the weights are not known"
+    if known_origin(reference):
+        images = f"{reference.n} {meta['split']} images of {meta['data']}"
+    return f"{meta['file']} (sha256 {meta['file_sha256'][:8]}; {images})" if "file" in meta else images
 
 
 def table(verdict: Verdict, extractor: Extractor, reference: Reference) -> Table:
     """Return the values with their floors and meanings."""
-    title = f"{verdict.n} samples against {reference.n} {reference.meta['split']} images of {reference.meta['data']}"
-    made = Table(title=title)
+    made = Table(title=escape(f"{verdict.n} samples against {against(reference)}"))
     for column in ("metric", "value", "floor", "meaning"):
         made.add_column(column, justify="right" if column in ("value", "floor") else "left", no_wrap=True)
     for kind, value in verdict.values.items():

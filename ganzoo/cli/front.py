@@ -28,6 +28,7 @@ without a trainer
   arithmetic    sums of latents:         ganzoo arithmetic MODEL --plus 1,2,3 --minus 4,5,6 --plus 7,8,9
   edit          along an attribute:      ganzoo edit MODEL --positive 1,2,3 --negative 4,5,6 --strength=-3:3:7
   neighbours    nearest training images: ganzoo neighbours MODEL --data data/mnist --seeds 0-31 --out DIR
+  reference     statistics of images:    ganzoo reference --data data/mnist --out FILE.npz, for --evaluate.reference
   export        checkpoint to a folder:  ganzoo export CKPT --out DIR
   list          variants, configurations, networks, data sets
   fetch         download a data set:     ganzoo fetch MNIST
@@ -49,6 +50,7 @@ UNTRAINED = (
     "arithmetic",
     "edit",
     "neighbours",
+    "reference",
     "export",
     "list",
     "fetch",

@@ -134,19 +134,61 @@ def neighbours(rest: list[str]) -> int:
     parser = start("neighbours", "Has G copied? Samples, and beside them the nearest.", seeds="0-31")
     parser.add_argument("--data", required=True, help="configuration of the training images, such as data/mnist")
     given = parser.parse_args(rest)
-    import yaml
-
-    import ganzoo.data  # noqa: F401
-    from ganzoo.config import build
     from ganzoo.latent import verbs
 
     model, z, labels = started(given)
-    config = yaml.safe_load(Path(find_config(given.data)).read_text())
-    if "data" not in config:
-        raise ValueError(f"{given.data} names no data: use one such as data/mnist (`ganzoo list configs` shows all)")
-    data: Any = build(config["data"])
-    print(verbs.neighbours(model, z, data.arrays("train")[0], given.out, labels))
+    print(verbs.neighbours(model, z, data_named(given.data).arrays("train")[0], given.out, labels))
     return 0
+
+
+def reference(rest: list[str]) -> int:
+    """Write the statistics of real images."""
+    parser = Parser(
+        prog="ganzoo reference",
+        description="Write mean and covariance of the features of real images to a file, to judge samples against it"
+        " without these images: `ganzoo test --ckpt_path CKPT --evaluate.reference FILE`, also `validate` and `fit`."
+        " pytorch-fid, clean-fid and EDM can read it. Their own npz with mu and sigma can be judged against too,"
+        " with Inception's features.",
+    )
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="configuration of the images: data/mnist, a YAML file with data of yours, config.yaml of a run",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="the npz to write")
+    parser.add_argument(
+        "--extractor",
+        help="InceptionV3 (its weights: $GANZOO_WEIGHTS), LeNet64, StackedLeNet64, Raw, or a class of yours that"
+        " --import brings (default: the one by which `ganzoo test` judges on these data)",
+    )
+    parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="(default: train)")
+    parser.add_argument("--n", type=int, help="only the first N images (default: all)")
+    given = parser.parse_args(rest)
+    data = data_named(given.data)
+    from ganzoo.callbacks.references import extractor_named, write_statistics
+
+    print(write_statistics(data, given.out, extractor_named(given.extractor, data), given.split, given.n))
+    return 0
+
+
+def data_named(name: str) -> Any:
+    """Return the images that a configuration names.
+
+    Raises:
+        ValueError: there is no such configuration, or it names none.
+    """
+    import yaml
+
+    from ganzoo.config import build
+    from ganzoo.data import ImageData
+
+    config = yaml.safe_load(Path(find_config(name)).read_text())
+    if "data" not in config:
+        raise ValueError(f"{name} names no data: use one such as data/mnist (`ganzoo list configs` shows all)")
+    data = build(config["data"])
+    if not isinstance(data, ImageData):
+        raise ValueError(f"{name}: data must be a set of images, got {type(data).__name__}")
+    return data
 
 
 def start(verb: str, description: str, seeds: str) -> Parser:

@@ -20,18 +20,18 @@ class Obedience(NamedTuple):
 
 
 def judge_classes(features: Tensor, logits: Tensor | None, labels: Tensor, reference: Reference) -> Obedience:
-    """Return ``class_fd``, the mean over classes, and ``label_accuracy``, the mean over samples.
+    """Return ``class_fd``, the mean over classes, and ``label_accuracy``, the mean over samples, where they can be had.
 
     Args:
         features: Of the samples, [N, d].
         logits: Of a classifier of these classes, [N, K]; None: there is none.
         labels: Classes that the samples were asked for, int64 [N].
-        reference: Of the training images, with features and labels.
+        reference: Of the training images, with features and labels; without them there is no ``class_fd``.
     """
-    assert reference.features is not None
-    assert reference.labels is not None
-    distances = class_frechet(features, labels, reference.features, reference.labels)
-    values, classes = {"class_fd": mean_of(distances)}, {"class_fd": distances}
+    values, classes = {}, {}
+    if reference.features is not None and reference.labels is not None:
+        classes["class_fd"] = class_frechet(features, labels, reference.features, reference.labels)
+        values["class_fd"] = mean_of(classes["class_fd"])
     if logits is not None:
         right = _right(logits, labels)
         values["label_accuracy"] = float(right.mean())
@@ -43,17 +43,16 @@ def floor_classes(reference: Reference, held_out: Reference, n: int) -> dict[str
     """Return ``class_fd`` of ``n`` training images to the others, and ``label_accuracy`` of the held-out images.
 
     Args:
-        reference: Of the training images, with features and labels.
+        reference: Of the training images, with features and labels; without them there is no ``class_fd``.
         held_out: Of real images that were not trained on, with labels; its logits are those of a classifier of
             these classes, or None.
         n: Number of samples that are judged.
     """
-    assert reference.features is not None
-    assert reference.labels is not None
     assert held_out.labels is not None
-    real, labels = reference.features, reference.labels
-    a, b = halves(len(real), n)
-    floors = {"class_fd": mean_of(class_frechet(real[a], labels[a], real[b], labels[b]))}
+    real, labels, floors = reference.features, reference.labels, {}
+    if real is not None and labels is not None:
+        a, b = halves(len(real), n)
+        floors["class_fd"] = mean_of(class_frechet(real[a], labels[a], real[b], labels[b]))
     if held_out.logits is not None:
         floors["label_accuracy"] = label_accuracy(held_out.logits, held_out.labels)
     return floors

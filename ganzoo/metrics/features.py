@@ -16,6 +16,7 @@ FAMILIES = {
     "B": "torch bilinear to 299, no antialias (pytorch-fid)",
     "C": "PIL bicubic to 299, antialias (clean-fid)",
     "D": "torch bilinear to 299, antialias (default of torchmetrics)",
+    "means16": "means of 16 x 16 parts, / 127.5 - 1 (Shrunk)",
     "grey28": "mean of the channels, torch bicubic to 28, antialias; under 16 px framed (LeNet64)",
     "rgb28": "each channel by itself as in grey28 (StackedLeNet64)",
     "raw": "pixels as they are",
@@ -116,6 +117,34 @@ class Raw(Extractor):
         """Return the flat values, [N, dim]."""
         flat = images.flatten(1).float()
         return Features(flat / 127.5 - 1 if images.dtype == torch.uint8 else flat, None)
+
+
+class Shrunk(Extractor):
+    """No network: images shrunk to 16 x 16 by the means of their parts, / 127.5 - 1, flattened.
+
+    For images so large that the covariance of all their pixels takes gigabytes and minutes.
+
+    Args:
+        channels: Of the images.
+    """
+
+    id = "raw16"
+    family = "means16"
+    side = 16
+
+    def __init__(self, channels: int = 3) -> None:
+        self.channels, self.dim = channels, channels * self.side**2
+
+    def check(self, images: Tensor) -> None:
+        """Raise ValueError where ``images`` are not uint8 [N, channels, H, W]."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != self.channels or len(images) == 0:
+            expected = f"uint8 images [N, {self.channels}, H, W]"
+            raise ValueError(f"{self.id} takes {expected}, got {images.dtype} {list(images.shape)}")
+
+    def extract(self, images: Tensor) -> Features:
+        """Return the flat values, [N, dim]."""
+        small = torch.nn.functional.adaptive_avg_pool2d(images.float(), self.side)
+        return Features(small.flatten(1) / 127.5 - 1, None)
 
 
 @contextmanager

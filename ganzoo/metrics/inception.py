@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,8 @@ OFFICIAL_PREFIX = "6726825d"  # torch-hub's rule: the end of the file's name is 
 FILE = f"weights-inception-2015-12-05-{OFFICIAL_PREFIX}.pth"
 FILES = (FILE, f"pt_inception-2015-12-05-{OFFICIAL_PREFIX}.pth")
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
+LARGEST = 2**28  # bytes of a file of weights; the official one has 96 MB
+OTHERS = 1000  # classes of torchvision's network, which knows ImageNet's; that of 2015-12-05 has 1008
 REMEDY = f"download {FILE} from {URL} and pass its path, or set {ENVIRONMENT} to the file or to its folder"
 
 
@@ -27,6 +30,9 @@ class InceptionV3(Extractor):
     Architecture and resize are torch-fidelity's. Its constructor would read the file with an unrestricted
     unpickler; here ``torch.load(weights_only=True)`` or safetensors reads it, and the constructor gets only
     an in-memory copy of the tensors that came out. The random generators keep their state.
+
+    pytorch-fid's file names the tensors in the same way, so it is taken too; torchvision's own Inception v3 is another
+    network and is refused.
 
     The result counts as official, and may be called FID, only if the file's SHA-256 starts with 6726825d.
 
@@ -47,10 +53,11 @@ class InceptionV3(Extractor):
 
     def __init__(self, weights: str | None = None) -> None:
         self.path = find_weights(weights)
+        state = read_tensors(self.path)
         self.sha256 = file_sha256(self.path)
         self.official = self.sha256.startswith(OFFICIAL_PREFIX)
         self.id = "inception-2015-12-05" if self.official else f"inception-unverified-{self.sha256[:8]}"
-        self._network = inception(read_tensors(self.path), str(self.path))
+        self._network = inception(state, str(self.path))
 
     def extract(self, images: Tensor) -> Features:
         """Return features [N, 2048] and unbiased logits [N, 1008]; grey is repeated to RGB."""
@@ -98,8 +105,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a .safetensors or a .pth file without running anything that is in it.
 
     Raises:
-        ValueError: not such a file, or it holds more than named tensors.
+        ValueError: not such a file, a much larger one, or it holds more than named tensors.
     """
+    if (size := unpacked(path)) > LARGEST:
+        raise ValueError(f"{path} holds {size} bytes, weights of Inception have 96 MB: {REMEDY}")
     try:
         if path.suffix == ".safetensors":
             return load(path.read_bytes())
@@ -113,8 +122,31 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def unpacked(path: Path) -> int:
+    """Return the bytes of a file, those of an archive when it is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except zipfile.BadZipFile:
+        return path.stat().st_size
+
+
+def check_network(state: dict[str, Tensor], source: str) -> None:
+    """Refuse the weights of torchvision's Inception v3, most of whose names are the same.
+
+    Raises:
+        ValueError: names the network and the remedy.
+    """
+    head = state.get("fc.weight")
+    if any(name.startswith("AuxLogits.") for name in state) or (head is not None and head.shape == (OTHERS, 2048)):
+        raise ValueError(
+            f"{source} is torchvision's Inception v3, trained on ImageNet's {OTHERS} classes: its weights and pooling"
+            f" are not those of 2015-12-05 by which FID is defined; {REMEDY}"
+        )
+
+
 def inception(state: dict[str, Tensor], source: str) -> nn.Module:
-    """Build torch-fidelity's network around ``state``.
+    """Build torch-fidelity's network around ``state``, which may lack the counts of batches: older files have none.
 
     Raises:
         ValueError: torch-fidelity is missing, or the tensors are not those of this network.
@@ -123,6 +155,7 @@ def inception(state: dict[str, Tensor], source: str) -> nn.Module:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise ValueError("InceptionV3 needs torch-fidelity: pip install torch-fidelity") from error
+    check_network(state, source)
     copy = io.BytesIO()
     torch.save(dict(state), copy)
     copy.seek(0)
@@ -130,6 +163,8 @@ def inception(state: dict[str, Tensor], source: str) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             network = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], copy)
     except RuntimeError as error:
-        raise ValueError(f"{source} does not fit InceptionV3 of 2015-12-05 ({str(error)[:200]}): {REMEDY}") from error
+        raise ValueError(
+            f"{source} does not fit InceptionV3 of 2015-12-05 ({' '.join(str(error).split())[:200]}): {REMEDY}"
+        ) from error
     assert isinstance(network, nn.Module)
     return network

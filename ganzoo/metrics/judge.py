@@ -47,6 +47,8 @@ LOWER = (
     "recon_mse",
     "recon_ratio",
 )  # a smaller value is better; of all others a larger one
+OF_IMAGES = ("kd", "precision", "recall", "density", "coverage", "nn_ratio", "authenticity", "class_fd")
+# need the features of single real images, which a file of statistics does not hold
 EXACT_KD = 20_000  # beyond this many images the kernel distance is averaged over subsets
 
 
@@ -66,17 +68,24 @@ def judge(features: Tensor, logits: Tensor | None, reference: Reference, held_ou
     Args:
         features: Of the samples, float32 [N, d].
         logits: Of the samples, [N, K], or None.
-        reference: Of the training images, with its features.
+        reference: Of the training images; without its features those of ``OF_IMAGES`` are left out.
         held_out: Features of real images that were not trained on, [M, d].
     """
-    real = reference.features
-    assert real is not None
+    values = {"fd": fd(features, reference)}
+    if reference.features is not None:
+        values |= of_images(features, reference.features, held_out)
+    if logits is not None:
+        values["classifier_score"] = classifier_score(logits)[0]
+    return values
+
+
+def of_images(features: Tensor, real: Tensor, held_out: Tensor) -> dict[str, float]:
+    """Return the values that need the features of single real images; see ``judge``."""
     same = real[: len(features)]
     p, r = precision_recall(same, features)
     density, coverage = density_coverage(same, features)
     copies = memorisation(real, held_out, features)
-    values = {
-        "fd": fd(features, reference),
+    return {
         "kd": kd(features, real),
         "precision": p,
         "recall": r,
@@ -85,9 +94,6 @@ def judge(features: Tensor, logits: Tensor | None, reference: Reference, held_ou
         "nn_ratio": copies.nn_ratio,
         "authenticity": copies.authenticity,
     }
-    if logits is not None:
-        values["classifier_score"] = classifier_score(logits)[0]
-    return values
 
 
 def floor(reference: Reference, n: int) -> tuple[dict[str, float], int]:
@@ -100,6 +106,14 @@ def floor(reference: Reference, n: int) -> tuple[dict[str, float], int]:
     a, b = halves(len(real), n)
     logits = None if reference.logits is None else reference.logits[a]
     return judge(real[a], logits, gaussian(real[b]), real[a]), len(a)
+
+
+def floor_of_file(reference: Reference, held_out: Reference, n: int) -> tuple[dict[str, float], int]:
+    """Return what ``n`` held-out images get when judged against the statistics of a file, and how many they were."""
+    assert held_out.features is not None
+    real = held_out.features[:n]
+    logits = None if held_out.logits is None else held_out.logits[:n]
+    return judge(real, logits, reference, real), len(real)
 
 
 def halves(n_real: int, n: int) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
-import tempfile
+import math
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.metrics.arrays import read_arrays, tensor_of, write_arrays
 from ganzoo.metrics.features import FAMILIES, Extractor
 from ganzoo.metrics.moments import Moments
 
 SCHEMA = 1
 EIGEN_LIMIT = 512
+OPTIONAL = {"feats": torch.float32, "logits": torch.float32, "labels": torch.int64}
 Meta = dict[str, Any]
 
 
@@ -45,50 +45,44 @@ class Reference:
     labels: Tensor | None = None
     meta: Meta = field(default_factory=dict)
 
-    @property
-    def verified(self) -> bool:
-        """Whether the file said by which extractor and from which pixels it was made."""
-        return bool(self.meta.get("verified", True))
-
     def save(self, path: str | Path) -> None:
         """Write an npz without pickle, which readers of ``mu`` and ``sigma`` know; whole or not at all.
 
         Raises:
             ValueError: the statistics contradict each other.
         """
-        _check(self, "this reference")
+        check_statistics(self, "this reference")
         arrays = {"mu": self.mu.numpy(), "sigma": self.sigma.numpy(), "meta": np.array(canonical(self.meta))}
         optional = {"feats": self.features, "logits": self.logits, "labels": self.labels}
         arrays |= {name: value.numpy() for name, value in optional.items() if value is not None}
         if self.n is not None:
             arrays["n"] = np.array(self.n, dtype=np.int64)
-        _write(Path(path), arrays)
+        write_arrays(Path(path), arrays)
 
     @classmethod
-    def load(cls, path: str | Path, expect: Mapping[str, Any] | None = None, family: str | None = None) -> Self:
-        """Read a file and compare it with what the caller needs.
+    def load(cls, path: str | Path, expect: Mapping[str, Any] | None = None) -> Self:
+        """Read a file by ``save`` and compare it with what the caller needs.
 
         Args:
-            path: An npz by ``save``, or a foreign one with ``mu`` and ``sigma`` only.
+            path: The npz.
             expect: Entries of ``meta`` that must be equal, such as family, extractor, resolution; None: any.
-            family: Preprocessing family of a foreign file, a key of ``FAMILIES``; it is never verified.
 
         Raises:
             ValueError: damaged, impossible as statistics, or made for something else.
         """
-        arrays = _read(Path(path))
-        meta = _parse(arrays, path) if "meta" in arrays else _foreign_meta(path, family)
+        arrays = read_arrays(Path(path), dict.fromkeys(("mu", "sigma", "n", "meta", *OPTIONAL), math.inf))
+        kept = {name: tensor_of(arrays, name, dtype, path) for name, dtype in OPTIONAL.items() if name in arrays}
         reference = cls(
-            mu=_tensor(arrays, "mu", torch.float64, path),
-            sigma=_tensor(arrays, "sigma", torch.float64, path),
-            n=int(arrays["n"]) if "n" in arrays else None,
-            features=_tensor(arrays, "feats", torch.float32, path) if "feats" in arrays else None,
-            logits=_tensor(arrays, "logits", torch.float32, path) if "logits" in arrays else None,
-            labels=_tensor(arrays, "labels", torch.int64, path) if "labels" in arrays else None,
-            meta=meta,
+            mu=tensor_of(arrays, "mu", torch.float64, path),
+            sigma=tensor_of(arrays, "sigma", torch.float64, path),
+            n=count_of(arrays, path),
+            features=kept.get("feats"),
+            logits=kept.get("logits"),
+            labels=kept.get("labels"),
+            meta=meta_of(arrays, path),
         )
-        _check(reference, str(path))
-        _compare(reference, dict(expect or {}), str(path))
+        check_statistics(reference, str(path))
+        compare(reference, dict(expect or {}), str(path))
         return reference
 
 
@@ -115,7 +109,7 @@ def reference_of(
     """
     if not meta.get("pixels"):
         raise ValueError("meta must hold pixels, the hash of the images (pixel_hash): a cache without it goes stale")
-    meta = {**meta, **_made_by(extractor), "keep": keep}
+    meta = {**meta, **made_by(extractor), "keep": keep}
     path = Path(cache_dir) / f"{cache_key(meta)}.npz" if cache_dir is not None else None
     if path is not None and path.is_file():
         try:
@@ -128,7 +122,8 @@ def reference_of(
     return reference
 
 
-def _made_by(extractor: Extractor) -> Meta:
+def made_by(extractor: Extractor) -> Meta:
+    """Return what the statistics of an extractor's features say of it."""
     return {
         "schema": SCHEMA,
         "extractor": extractor.id,
@@ -201,62 +196,36 @@ def cache_key(meta: Meta) -> str:
     return hashlib.sha256(canonical(meta).encode()).hexdigest()
 
 
-def _write(path: Path, arrays: dict[str, Any]) -> None:
-    """Write beside ``path``, then rename: another process sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def meta_of(arrays: dict[str, Any], path: str | Path) -> Meta:
+    """Return what a file of ours says of itself.
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise ValueError(f"no reference statistics at {path}") from error
-    except (OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        why = "" if "allow_pickle" in str(error) else f" ({error})"  # numpy would say how to run what it holds
-        raise ValueError(f"{path} cannot be read as an npz without pickle{why}: delete it") from error
-    if missing := {"mu", "sigma"} - arrays.keys():
-        raise ValueError(f"{path} must hold mu and sigma, lacks {sorted(missing)}, holds {sorted(arrays)}")
-    return arrays
-
-
-def _parse(arrays: dict[str, Any], path: str | Path) -> Meta:
+    Raises:
+        ValueError: it says nothing, or what is none.
+    """
+    if "meta" not in arrays:
+        raise ValueError(f"{path} does not say how it was made")
     try:
         meta = json.loads(str(arrays["meta"]))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: meta is not JSON ({error})") from error
-    if not isinstance(meta, dict) or meta.get("family") not in FAMILIES:
+    if not isinstance(meta, dict) or meta.get("family") not in [*FAMILIES]:
         raise ValueError(f"{path}: meta names no known preprocessing family ({', '.join(FAMILIES)}): {meta!r:.200}")
     return meta
 
 
-def _foreign_meta(path: str | Path, family: str | None) -> Meta:
-    if family not in FAMILIES:
-        known = "; ".join(f"{name}: {text}" for name, text in FAMILIES.items())
-        raise ValueError(
-            f"{path} does not say how its pixels were prepared: name its family, got {family!r}; known: {known}"
-        )
-    return {"family": family, "verified": False}
+def count_of(arrays: dict[str, Any], path: str | Path) -> int | None:
+    """Return the number of images of a file, None if it does not say.
+
+    Raises:
+        ValueError: it is no number of images.
+    """
+    n = arrays.get("n")
+    if n is not None and (n.shape != () or n.dtype.kind != "i" or n < 2):
+        raise ValueError(f"{path}: n must be a number of images, at least 2, got {n!r:.100}")
+    return None if n is None else int(n)
 
 
-def _tensor(arrays: dict[str, Any], name: str, dtype: torch.dtype, path: str | Path) -> Tensor:
-    try:
-        return torch.from_numpy(arrays[name]).to(dtype)
-    except TypeError as error:
-        raise ValueError(f"{path}: {name} must hold numbers, got {arrays[name].dtype}") from error
-
-
-def _check(reference: Reference, source: str) -> None:
+def check_statistics(reference: Reference, source: str) -> None:
     """Raise ValueError where the statistics are not those of any images.
 
     The eigenvalues are looked at up to d = 512 only: at 2048 they would take longer than all else.
@@ -276,13 +245,11 @@ def _check(reference: Reference, source: str) -> None:
         raise ValueError(f"{source}: mu has {len(mu)} features, feats {rows}, meta {reference.meta.get('dim')}")
 
 
-def _compare(reference: Reference, expect: Meta, source: str) -> None:
-    """Raise ValueError at the first entry of ``expect`` that differs, of a foreign file among those it has."""
+def compare(reference: Reference, expect: Meta, source: str) -> None:
+    """Raise ValueError at the first entry of ``expect`` that differs."""
     meta = {**reference.meta, "dim": len(reference.mu)}
     expect = json.loads(canonical(expect))
     for name in sorted(expect):
-        if name not in meta and not reference.verified:
-            continue
         if meta.get(name) != expect[name]:
             raise ValueError(
                 f"{source} was made for {name} {meta.get(name)!r}, and {name} {expect[name]!r} is needed:"

@@ -150,8 +150,16 @@ def test_export_takes_the_verdict_of_the_same_weights_and_data_only(run, checkpo
     other = {"class_path": "ganzoo.data.MNIST", "init_args": {}}
     metrics = run[0] / "verdicts" / "one.json"
     metrics.parent.mkdir()
-    for batches, data, judged in ((3, trained_on, True), (2, trained_on, False), (3, other, False), (3, "x", False)):
-        metrics.write_text(json.dumps({**verdict, "batches": batches, "data": data}))
+    by_file = {"reference": {"data": "Digits", "file": "stats.npz"}}
+    for batches, data, judged, more in (
+        (3, trained_on, False, by_file),
+        (3, trained_on, False, {"reference": 7}),
+        (3, trained_on, True, {}),
+        (2, trained_on, False, {}),
+        (3, other, False, {}),
+        (3, "x", False, {}),
+    ):
+        metrics.write_text(json.dumps({**verdict, "batches": batches, "data": data, **more}))
         line = export_checkpoint(checkpoint, tmp_path / "out")
         config = json.loads((tmp_path / "out" / "config.json").read_text())
         card = (tmp_path / "out" / "README.md").read_text()

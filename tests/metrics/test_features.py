@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,9 +14,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import softmax
 
+from ganzoo.callbacks.evaluate import default_extractor
 from ganzoo.config import Configurable, build
 from ganzoo.metrics import inception, lenet
-from ganzoo.metrics.features import Raw, full_precision, operations_with_precision
+from ganzoo.metrics.features import Raw, Shrunk, full_precision, operations_with_precision
 from ganzoo.metrics.frechet import frechet
 from ganzoo.metrics.inception import InceptionV3
 from ganzoo.metrics.lenet import SHA256, WEIGHTS, LeNet64, as_mnist
@@ -91,6 +94,58 @@ def test_frechet_distance_of_inception_features_is_torch_fidelitys(made, made_we
     assert frechet(a.mean, a.cov(), b.mean, b.cov(), n1=a.n, n2=b.n) == pytest.approx(expected, rel=1e-6)
 
 
+def torchvisions(**kwargs):
+    """Return torchvision's Inception v3 without numbers."""
+    from torchvision.models import inception_v3
+
+    with torch.device("meta"):
+        return inception_v3(weights=None, init_weights=False, **kwargs)
+
+
+@pytest.mark.parametrize("counts", [True, False], ids=["of new torch", "of old torch"])
+def test_pytorch_fids_file_gives_the_same_features_bit_for_bit(made, made_weights, tmp_path, counts):
+    """pytorch-fid's network is torchvision's with 1008 classes; its file is older than BatchNorm's counts."""
+    network = torchvisions(num_classes=1008, aux_logits=False)
+    network.load_state_dict(torch.load(made_weights, weights_only=True), assign=True)
+    state = network.state_dict()
+    for name in [name for name in state if name.endswith("num_batches_tracked") and not counts]:
+        del state[name]
+    assert next(iter(state)) == "Conv2d_1a_3x3.conv.weight"
+    assert (len(state), list(state["fc.weight"].shape)) == (566 if counts else 472, [1008, 2048])
+    torch.save(state, tmp_path / "pt_inception.pth", _use_new_zipfile_serialization=counts)
+    images = noise(2, 3, 32)
+    theirs = InceptionV3(str(tmp_path / "pt_inception.pth"))(images)
+    assert torch.equal(theirs.features, made(images).features)
+    assert torch.equal(theirs.logits, made(images).logits)
+
+
+@pytest.mark.parametrize("aux_logits", [True, False])
+def test_torchvisions_own_network_is_refused_by_its_name(tmp_path, aux_logits):
+    state = torchvisions(aux_logits=aux_logits).state_dict()
+    blank = {name: torch.zeros(()).expand(value.shape) for name, value in state.items()}  # takes no memory
+    torch.save(blank, tmp_path / "inception_v3_google-0cc3c7bd.pth")
+    with pytest.raises(
+        ValueError, match=r"google-0cc3c7bd\.pth is torchvision's Inception v3.*1000.*; download w"
+    ) as error:
+        InceptionV3(str(tmp_path / "inception_v3_google-0cc3c7bd.pth"))
+    assert "\n" not in str(error.value)
+
+
+def test_weights_that_are_too_large_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(inception, "LARGEST", 2**20)
+    monkeypatch.setattr(torch, "load", None)
+    torch.save({"x": torch.zeros(2**19)}, tmp_path / "large.pth")
+    small, large = tmp_path / "packed.pth", tmp_path / "large.pth"
+    with zipfile.ZipFile(large) as whole, zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    (tmp_path / "flat.safetensors").write_bytes(bytes(2**21))
+    assert small.stat().st_size < 2**16
+    for path in (large, small, tmp_path / "flat.safetensors"):
+        with pytest.raises(ValueError, match=r"holds 2\d{6} bytes, weights of Inception have 96 MB: download"):
+            InceptionV3(str(path))
+
+
 def test_inception_repeats_grey(made):
     grey = noise(2, 1, 28)
     torch.testing.assert_close(made(grey).features, made(grey.repeat(1, 3, 1, 1)).features, rtol=0, atol=0)
@@ -133,8 +188,9 @@ def test_inception_never_runs_a_pickle(tmp_path):
 
 def test_inception_names_tensors_that_do_not_fit(tmp_path):
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="does not fit InceptionV3"):
+    with pytest.raises(ValueError, match="does not fit InceptionV3") as error:
         InceptionV3(str(tmp_path / "other.pth"))
+    assert "\n" not in str(error.value)
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="should hold a dict of tensors, holds list"):
         InceptionV3(str(tmp_path / "list.pth"))
@@ -357,3 +413,24 @@ def test_lenet_does_not_touch_the_random_state():
     torch.manual_seed(5)
     assert lenet.LeNet64().to("cpu").device == torch.device("cpu")
     assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(5)))
+
+
+# -- images too large for all their pixels
+
+
+def test_shrunk_are_the_means_of_parts():
+    images = torch.randint(0, 256, (3, 7, 48, 32), dtype=torch.uint8)
+    found = Shrunk(7)(images).features
+    means = images.float().unflatten(3, (16, 2)).unflatten(2, (16, 3)).mean(dim=(3, 5))
+    torch.testing.assert_close(found, means.flatten(1) / 127.5 - 1)
+    assert found.shape == (3, Shrunk(7).dim)
+    with pytest.raises(ValueError, match=r"raw16 takes uint8 images \[N, 3, H, W\], got torch.uint8 \[3, 7, 48, 32\]"):
+        Shrunk(3)(images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((1, 64, 64), "mnist-lenet64.v1"), ((3, 32, 32), "raw"), ((3, 64, 64), "raw16"), ((7, 40, 96), "raw16")],
+)
+def test_large_colour_images_are_shrunk_where_nothing_better_is_known(shape, expected):
+    assert default_extractor(SimpleNamespace(classifier="", image_shape=shape)).id == expected
