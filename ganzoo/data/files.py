@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ganzoo.data.archives import Entry
 from ganzoo.data.base import BLOCK, SPLITS, ImageData, check_n, check_size, check_split
 from ganzoo.data.memory import MemoryLoader
-from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WorkerLoader, reading, stacked
+from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WithNames, WorkerLoader, reading, stacked
 from ganzoo.pixels import MODES, resize_uint8
 
 WORKERS = 128  # the most processes that read
@@ -232,10 +232,9 @@ class FileData(ImageData):
     def _blocks(self, split: str, n: int) -> Iterator[tuple[Tensor, Tensor]]:
         reader = Reader(self._files(self.entries(split)), self.on_corrupt)
         keys = [[(i, 0) for i in range(start, min(start + BLOCK, n))] for start in range(0, n, BLOCK)]
-        for samples in reading(reader, self.num_workers, list, batch_sampler=keys):
-            for _, _, names in samples:
-                self.corrupt.note(names)
-            yield stacked([(x, y) for x, y, _ in samples])
+        for (x, y), corrupt in reading(reader, self.num_workers, WithNames(stacked), batch_sampler=keys):
+            self.corrupt.note(corrupt)
+            yield (x.clone(), y.clone()) if self.num_workers else (x, y)  # a worker's tensor holds a file open
 
 
 def content_of(entries: Sequence[Entry], form: str, read: Read) -> str:

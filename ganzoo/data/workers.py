@@ -1,5 +1,6 @@
 """The path for sets that do not fit in memory: images are read by worker processes."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
@@ -11,6 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 from ganzoo.data.order import Order
 from ganzoo.pixels import mirror
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
+
+SPARE, EACH = 64, 32  # open files: of logs, checkpoints and other libraries; of a worker
 OnCorrupt = Literal["raise", "skip"]
 Sample = tuple[Tensor, int]
 Collate = Callable[[list[Sample]], Any]
@@ -137,7 +144,7 @@ class WorkerLoader:
         self._loader = reading(
             Reader(dataset, on_corrupt),
             num_workers,
-            _Collate(collate),
+            WithNames(collate),
             pin_memory,
             batch_sampler=_Keys(order),
         )
@@ -173,7 +180,13 @@ class WorkerLoader:
 def reading(
     reader: Reader, num_workers: int, collate: Callable[..., Any], pin_memory: bool = False, **batches: Any
 ) -> DataLoader[Any]:
-    """Return a torch ``DataLoader`` that leaves torch's random generators alone."""
+    """Return a torch ``DataLoader`` that leaves torch's random generators alone.
+
+    Raises:
+        ValueError: so many workers need more open files than the system allows.
+    """
+    if num_workers:
+        allow_files(num_workers)
     return DataLoader(
         reader,
         num_workers=num_workers,
@@ -182,6 +195,27 @@ def reading(
         generator=torch.Generator(),
         **batches,
     )
+
+
+def allow_files(num_workers: int) -> None:
+    """Allow this process the open files that workers and their batches take; without them it would wait for ever.
+
+    Raises:
+        ValueError: the system does not allow so many.
+    """
+    if resource is None:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    there = len(os.listdir("/dev/fd"))
+    needed = there + SPARE + num_workers * EACH
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ValueError(
+            f"num_workers={num_workers} needs some {needed} open files, the system allows {hard}: raise `ulimit -n`,"
+            " or set num_workers to 0"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class _Keys:
@@ -198,12 +232,13 @@ class _Keys:
             yield [(index, self.order.epoch) for index in indices.tolist()]
 
 
-class _Collate:
+class WithNames:
     """Separates the names of corrupt files from the samples of a batch."""
 
     def __init__(self, collate: Collate) -> None:
         self.collate = collate
 
     def __call__(self, samples: list[tuple[Tensor, int, list[str]]]) -> tuple[Any, list[str]]:
+        """Return what the samples collate to, and the names."""
         names = [name for _, _, corrupt in samples for name in corrupt]
         return self.collate([(x, y) for x, y, _ in samples]), names

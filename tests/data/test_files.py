@@ -1,4 +1,5 @@
 import io
+import os
 import random
 import sys
 import tarfile
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.data import ImageFolder, Order, Shards, WorkerLoader, write_shards
+from ganzoo.data import ImageFolder, Order, Shards, WorkerLoader, workers, write_shards
 from ganzoo.data.files import hash_of
 from ganzoo.data.workers import CorruptImage, Reader
 from tests.data.tools import check_resume, write_images
@@ -397,3 +398,34 @@ def test_writing_without_webdataset_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "webdataset.writer", None)
     with pytest.raises(ImportError, match=r"pip install ganzoo\[stream\]"):
         write_shards(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), torch.zeros(1), str(tmp_path / "%d.tar"))
+
+
+# -- open files
+
+
+def test_what_workers_read_holds_no_file_open(tmp_path):
+    data = folder_of(tmp_path, n=500, num_workers=1)
+    before = len(os.listdir("/dev/fd"))
+    held = list(data.images("train"))
+    assert len(held) > 5
+    assert len(os.listdir("/dev/fd")) <= before + 2
+
+
+def test_too_few_open_files_are_an_error_and_not_a_wait(tmp_path, monkeypatch):
+    limits = {}
+    monkeypatch.setattr(workers.resource, "getrlimit", lambda what: (64, 100))
+    monkeypatch.setattr(workers.resource, "setrlimit", lambda what, both: limits.update(set=both))
+    data = folder_of(tmp_path, num_workers=8)
+    with pytest.raises(
+        ValueError, match=r"num_workers=8 needs some \d+ open files, the system allows 100: raise `ulimit"
+    ):
+        data.read("train")
+    assert limits == {}
+    monkeypatch.setattr(workers.resource, "getrlimit", lambda what: (64, 4096))
+    assert sorted(ids(folder_of(tmp_path, num_workers=1).read("test")[0])) == sorted(ids(data_in(tmp_path, "test")))
+    assert limits["set"][0] > 64 + 32
+    assert limits["set"][1] == 4096
+
+
+def data_in(tmp_path, split):
+    return folder_of(tmp_path).read(split)[0]
