@@ -1,5 +1,6 @@
 """A published model is the model that was trained, and nothing else is ever loaded."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from ganzoo import hub
 from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
-from ganzoo.hub import reading
+from ganzoo.hub import reading, writing
 from ganzoo.hub.form import hash_of
 from ganzoo.hub.writing import export_checkpoint
 from ganzoo.latent.generate import write_samples
@@ -89,6 +90,39 @@ def test_nothing_is_left_of_a_model_that_was_there(tmp_path):
         "discriminator.safetensors",
     }
     assert ganzoo.load(str(tmp_path)).sample(1).shape == (1, *SHAPE)
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_an_export_that_was_killed_between_two_files_is_no_model(at, run, published, monkeypatch):
+    """It ends before file number ``at``; the folder held another model before."""
+    old = {file.name: file.read_bytes() for file in published.iterdir()}
+    written, write = [], writing.write_atomically
+
+    def killed(path, what):
+        if len(written) == at:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        write(path, what)
+
+    for name in ("write_atomically", "save_png"):
+        ours = (
+            killed
+            if name == "write_atomically"
+            else lambda image, path: killed(path, lambda part: image.save(part, format="PNG"))
+        )
+        monkeypatch.setattr(writing, name, ours)
+    other = make("NSGAN", seed=9)
+    with contextlib.suppress(KeyboardInterrupt):
+        hub.publish(other, published, TRAINING)
+    monkeypatch.undo()
+    assert not list(published.glob(".*.part"))
+    if at == 0:
+        assert {file.name: file.read_bytes() for file in published.iterdir()} == old
+    elif "config.json" in written:
+        assert torch.equal(ganzoo.load(published).sample(4), other.sample(4))
+    else:
+        with pytest.raises(ValueError, match=r"export|publish|sha256|hash"):
+            ganzoo.load(published)
 
 
 def test_a_negative_seed_is_named():
