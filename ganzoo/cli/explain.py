@@ -73,12 +73,16 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
         return unknown(found[1], argv, set(options))
     keys = re.findall(r"Parser key ['\"]([\w.]+)", message)
     where = f"{flag(keys[-1], argv)}: " if keys else ""
+    if "object has no attribute" in cause:
+        return f"{where}there are init_args and no class_path: name the class; `ganzoo list` shows what there is"
     if found := re.search(r"(?:import path string: |has no attribute ')([\w.]+)", cause):
         return f"{where}no class {found[1]!r}{nearest(found[1], class_names())} (`ganzoo list` shows all)"
     if found := re.search(r"class_path '([\w.]+)'.*No module named '([\w.]+)'", cause):
         return f"{where}no module {found[2]!r} for {found[1]}: if it is a file of yours, add --import {found[2]}"
     if found := re.search(r"Unable to load config '(.*?)'", cause):
         return f"{where}expected a file of YAML, or {{name: value}}, got {found[1]!r}: leave it out for the defaults"
+    if found := re.search(r"Import path ([\w.]+) does not correspond to a subclass of (\w+)", cause):
+        return f"{where}{found[1]} is of another kind: give a {found[2]}; `ganzoo list` shows what there is"
     if found := re.search(r"Not a valid subclass of (\w+)", cause):
         given = re.findall(r"(?:Got|Given) value: (.*)", message)
         shown = f", got {given[0][:60]}" if given else ""
@@ -86,7 +90,8 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
     if keys and cause.startswith("Expected a"):
         kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
         given = re.findall(r"(?:Got|Given) value: (.*)", message)
-        return f"{where}expected {' or '.join(kinds)}, got {' '.join(given[:1])!r}"
+        shown = ' '.join(given[:1])
+        return f"{where}expected {' or '.join(kinds) or 'another kind'}, got {shown[:60]!r}"
     return where + cause
 
 
@@ -103,6 +108,8 @@ def missing(names: str, within: Sequence[str] = ()) -> str:
         )
     if names.rsplit(".", 1)[-1] == "root":
         return "where are your pictures? Add --data.root FOLDER"
+    if names.split(",")[0] not in PLACES:
+        return f"missing {names}: give it a value in the class that needs it, or start from --config models/NAME"
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
 
 

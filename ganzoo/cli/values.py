@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ganzoo.callbacks import Checkpoints, Evaluate, SampleGrid, SampleWriter, Watch
-from ganzoo.trust import hints_of
+from ganzoo.trust import KEYS, hints_of
 
 SECTIONS: dict[str, type] = {
     "trainer": Trainer,
@@ -52,13 +52,31 @@ def check_object(value: Any, key: str, where: str) -> None:
         raise ValueError(
             f"{where}{key} must be a class, or class_path and init_args, got {show(value)}: `ganzoo list` shows all"
         )
+    if value == "":
+        raise ValueError(f"{where}{key} must be a class, got '': `ganzoo list` shows all")
     if isinstance(value, dict):
-        if other := value.keys() - {"class_path", "init_args", "dict_kwargs"}:
-            raise ValueError(f"{where}{key} has {show(min(map(str, other)))} beside class_path: put it under init_args")
-        for part, kind in (("class_path", str), ("init_args", dict)):
-            if part in value and not isinstance(value[part], kind):
-                needed = "the name of a class" if kind is str else "names with values"
-                raise ValueError(f"{where}{part} of {key} must be {needed}, got {show(value[part])}")
+        check_class(value, key, where)
+
+
+def check_class(value: dict[str, Any], key: str, where: str) -> None:
+    """Refuse a class with arguments, or one within it, that is not of this form.
+
+    Raises:
+        ValueError: names what is wrong.
+    """
+    if other := value.keys() - KEYS:
+        raise ValueError(
+            f"{where}{key} has {show(min(map(str, other)))} beside class_path and init_args: put it under init_args, or"
+            " correct its spelling"
+        )
+    for part, kind in (("class_path", str), ("init_args", dict)):
+        if part in value and not (isinstance(value[part], kind) and (value[part] or kind is dict)):
+            needed = "the name of a class" if kind is str else "names with values"
+            raise ValueError(f"{where}{part} of {key} must be {needed}, got {show(value[part])}")
+    for name, held in value.get("init_args", {}).items():
+        for item in held if isinstance(held, list) else [held]:
+            if isinstance(item, dict) and KEYS & item.keys():
+                check_class(item, f"{key}.{name}", where)
 
 
 def check_seed(seed: Any) -> None:
