@@ -90,7 +90,7 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
     if keys and cause.startswith("Expected a"):
         kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
         given = re.findall(r"(?:Got|Given) value: (.*)", message)
-        shown = ' '.join(given[:1])
+        shown = " ".join(given[:1])
         return f"{where}expected {' or '.join(kinds) or 'another kind'}, got {shown[:60]!r}"
     return where + cause
 

@@ -17,10 +17,10 @@ from typing import Any, NoReturn, get_args
 
 import torch
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo.callbacks import Checkpoints, Compile, Evaluate, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.checkpoints import lost_rank

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from ganzoo.callbacks import Progress
 from ganzoo.engine.options import check_options
@@ -33,7 +33,7 @@ WORDS = (  # what Lightning says, and what we say; {} is what the brackets have 
     ),
     (
         r"Found more than one stateful callback of type `(\w+)`",
-        "there are two callbacks {0}: leave one out of --trainer.callbacks (those of every run have options of their own)",
+        "there are two callbacks {0}: leave one out of --trainer.callbacks (every run has some of its own)",
     ),
     (r"multiple progress bar", "there are two progress bars in --trainer.callbacks: leave one out"),
     (
@@ -64,8 +64,8 @@ def check_config(config: Any) -> None:
     check_options(config.as_dict())
     if isinstance(config.val_check_interval, float) and config.check_val_every_n_epoch is None:
         raise ValueError(
-            f"--trainer.val_check_interval {config.val_check_interval} is a share of an epoch, and validation does not go"
-            " by epochs: add --trainer.check_val_every_n_epoch 1, or give a number of batches"
+            f"--trainer.val_check_interval {config.val_check_interval} is a share of an epoch, and validation does not"
+            " go by epochs: add --trainer.check_val_every_n_epoch 1, or give a number of batches"
         )
     if config.enable_checkpointing is False:
         raise ValueError(
@@ -88,7 +88,9 @@ def check_devices(config: Any) -> None:
     number = int(devices) if re.fullmatch(r"-?\d+", str(devices)) else None
     wrong = devices is None or devices == [] or number == 0 or (number is not None and number < -1)
     if wrong or (on_cpu and devices != "auto" and (number is None or number < 1)):
-        many = "a number of processes from 1 up" if on_cpu else "a number of GPUs, a list of their places, or -1 for all"
+        many = (
+            "a number of processes from 1 up" if on_cpu else "a number of GPUs, a list of their places, or -1 for all"
+        )
         raise ValueError(f"--trainer.devices {'null' if devices is None else devices}: give {many}, or auto")
 
 
@@ -105,7 +107,7 @@ def in_our_words(error: Exception) -> str:
     for pattern, words in WORDS:
         if found := re.search(pattern, said.replace("`Trainer(", "Trainer(", 1)):
             return words.format(*found.groups())
-    return f"the trainer cannot do this: {said.rstrip('.')}; `ganzoo fit --help` shows its options, docs/trainer.md what they do"
+    return f"the trainer cannot do this: {said.rstrip('.')}; docs/trainer.md says what its options do"
 
 
 def of_configuration(error: Exception) -> bool:

@@ -153,7 +153,7 @@ class ImageData(Configurable, LightningDataModule):
             return Order(n, self.batch_size, self.seed)
         order = Order(n, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size)
         order.set_epoch(self.trainer.current_epoch)
-        limit: int | float = self.trainer.limit_train_batches  # type: ignore[attr-defined]
+        limit: int | float = self.trainer.limit_train_batches
         order.limit = min(len(order), limit) if isinstance(limit, int) else int(len(order) * limit)
         order.repeats = self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
         return order

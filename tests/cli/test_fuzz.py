@@ -30,7 +30,9 @@ BARE = (  # words of Python, of a parser or of Lightning that say nothing to a u
     r"object has no attribute|is not iterable|unhashable|NoneType|argument after \*\*|Misconfiguration|compute_fn"
     r"|unsupported operand|not supported between|unexpected keyword|positional argument|Parser key|'keys'.*did you"
 )
-SAYS = r"\b(expected|must|needs?|got|give|add|leave|use|choose|take|did you mean|cannot|no |missing|where|not enough)"
+SAYS = (
+    r"\b(expected|must|needs?|got|give|add|put|leave|use|choose|take|did you mean|cannot|no |missing|where|not enough)"
+)
 
 
 def places(node, path=()):

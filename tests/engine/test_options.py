@@ -1,4 +1,4 @@
-"""Options of Lightning's Trainer: each has a row in docs/trainer.md, is refused with the remedy or does what it says."""
+"""Options of Lightning's Trainer: each has a row in docs/trainer.md; it is refused, or does what it says."""
 
 import inspect
 import re
