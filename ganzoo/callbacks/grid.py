@@ -49,7 +49,9 @@ class SampleGrid(L.Callback):
 
     @rank_zero_only
     def draw(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Write the grid of this batch."""
+        """Write the grid of this batch, unless it is of a trial."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
         self._drawn = trainer.global_step
         pictures = {"grids": self.picture(trainer, pl_module), **self.inferred(trainer, pl_module)}
         for folder, image in pictures.items():

@@ -68,24 +68,37 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
     lines = [line for line in lines if line and not line.startswith(NOISE)]
     cause = " ".join(lines[:2]) if lines and lines[0].endswith(":") else (lines or message.splitlines())[0]
     if found := re.match(r"the following arguments are required: (.*)", cause):
-        return missing(found[1])
+        return missing(found[1], re.findall(r"Parser key ['\"]([\w.]+)", message)[-1:])
     if found := re.search(r"(?:Option|accept option|unrecognized arguments:) ['\"]?-*([\w./]+)", cause):
         return unknown(found[1], argv, set(options))
     keys = re.findall(r"Parser key ['\"]([\w.]+)", message)
     where = f"{flag(keys[-1], argv)}: " if keys else ""
+    if "object has no attribute" in cause:
+        return f"{where}there are init_args and no class_path: name the class; `ganzoo list` shows what there is"
     if found := re.search(r"(?:import path string: |has no attribute ')([\w.]+)", cause):
-        return f"{where}no class {found[1]!r}{nearest(found[1], class_names())}"
+        return f"{where}no class {found[1]!r}{nearest(found[1], class_names())} (`ganzoo list` shows all)"
     if found := re.search(r"class_path '([\w.]+)'.*No module named '([\w.]+)'", cause):
         return f"{where}no module {found[2]!r} for {found[1]}: if it is a file of yours, add --import {found[2]}"
+    if found := re.search(r"Unable to load config '(.*?)'", cause):
+        return f"{where}expected a file of YAML, or {{name: value}}, got {found[1]!r}: leave it out for the defaults"
+    if found := re.search(r"Import path ([\w.]+) does not correspond to a subclass of (\w+)", cause):
+        return f"{where}{found[1]} is of another kind: give a {found[2]}; `ganzoo list` shows what there is"
+    if found := re.search(r"Not a valid subclass of (\w+)", cause):
+        given = re.findall(r"(?:Got|Given) value: (.*)", message)
+        shown = f", got {given[0][:60]}" if given else ""
+        return f"{where}expected a {found[1]} as class_path and init_args{shown}: `ganzoo list` shows what there is"
     if keys and cause.startswith("Expected a"):
         kinds = dict.fromkeys(first or second for first, second in re.findall(EXPECTED, "\n".join(lines)))
         given = re.findall(r"(?:Got|Given) value: (.*)", message)
-        return f"{where}expected {' or '.join(kinds)}, got {' '.join(given[:1])!r}"
+        shown = " ".join(given[:1])
+        return f"{where}expected {' or '.join(kinds) or 'another kind'}, got {shown[:60]!r}"
     return where + cause
 
 
-def missing(names: str) -> str:
+def missing(names: str, within: Sequence[str] = ()) -> str:
     """Say which arguments are missing, and where to get them."""
+    if within and within[0].startswith("trainer."):
+        return f"missing {names}: add --{within[0]}.{names.split(',')[0]} VALUE"
     if names.rsplit(".", 1)[-1] == "model":
         return "no model: add --config models/NAME or --model NAME, or --ckpt_path FILE; `ganzoo list` shows all"
     if names.rsplit(".", 1)[-1] == "generator":
@@ -95,6 +108,8 @@ def missing(names: str) -> str:
         )
     if names.rsplit(".", 1)[-1] == "root":
         return "where are your pictures? Add --data.root FOLDER"
+    if names.split(",")[0] not in PLACES:
+        return f"missing {names}: give it a value in the class that needs it, or start from --config models/NAME"
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"
 
 

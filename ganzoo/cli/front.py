@@ -41,6 +41,7 @@ Games and networks of your own: --import my_gan (a module, or my_gan.py in this 
 decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.
 Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; GANZOO_TRACEBACK=1 shows all."""
 
+LARGE = "there is not enough memory: choose smaller networks, images or batches, or fewer at a time"
 TRAINED = ("fit", "validate", "test", "predict")
 UNTRAINED = (
     "generate",
@@ -71,12 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ArithmeticError, OSError, ImportError) as error:
         if os.environ.get("GANZOO_TRACEBACK"):
             raise
+        if out_of_memory(error):  # said by a parser that was making a network
+            return fail(LARGE)
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         return fail(f"{error}: free some space, or choose another folder, and resume" if full else str(error))
     except (MemoryError, RuntimeError) as error:
         if os.environ.get("GANZOO_TRACEBACK") or not out_of_memory(error):
             raise
-        return fail("there is not enough memory: choose smaller networks, images or batches, or fewer at a time")
+        return fail(LARGE)
 
 
 def answer(argv: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse import get_loader
 from torch import nn
 
+from ganzoo.cli.values import check_layer
 from ganzoo.config import Configurable, public
 
 
@@ -32,6 +33,7 @@ class Layers:
         layer = parsed(source if source.lstrip().startswith("{") else Path(source).read_text(), source)
         if not isinstance(layer, dict | None):
             raise ValueError(f"{source[:200]} is no configuration: it must hold names with values, such as data:")
+        check_layer(layer or {}, source)
         self.config = self.over(self.config, layer or {}, "")
 
     def add_words(self, argv: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 import warnings
 from functools import partial
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any, NoReturn
 
 import torch
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from ganzoo.callbacks import Checkpoints, Compile, Evaluate, Progress, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks import Checkpoints, Compile, Evaluate, SampleGrid, SampleWriter, Watch
 from ganzoo.callbacks.checkpoints import lost_rank
 from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
@@ -29,6 +29,8 @@ from ganzoo.cli.given import given_generator, take_published, take_weights
 from ganzoo.cli.layers import layered
 from ganzoo.cli.run_config import RunConfig, network_arguments
 from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
+from ganzoo.cli.trainer import bars, check_config, in_our_words, of_configuration, restoring
+from ganzoo.cli.values import check_seed, check_values
 from ganzoo.config import config_or_reason
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
@@ -100,6 +102,7 @@ class ZooCLI(LightningCLI):
         except WrongCall as error:
             options = {o for p in self._subcommand_parsers.values() for a in p._actions for o in a.option_strings}
             raise ValueError(explain(str(error), list(args), options)) from None
+        check_seed(self.config[self.config.subcommand].seed_everything)
         check_imports(self.config[self.config.subcommand], imported)
         for line in gone if os.environ.get("LOCAL_RANK", "0") == "0" else ():
             print(f"ganzoo: {line}", file=sys.stderr)
@@ -131,6 +134,8 @@ class ZooCLI(LightningCLI):
         config = self.config[self.subcommand]
         if config.model is None:
             raise ValueError(missing("model"))
+        check_config(config.trainer)
+        check_values(config.as_dict())
         run = run_folder(config, self.subcommand)
         config.trainer.default_root_dir = str(run)
         place_loggers(config.trainer, run)
@@ -145,7 +150,11 @@ class ZooCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the progress bar and, where asked for, compilation."""
         assert self.subcommand is not None
-        trainer = super().instantiate_trainer(**kwargs)
+        self.trainer_defaults["callbacks"] = bars(self.config_init[self.subcommand].trainer)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except Exception as error:  # Lightning's are of many kinds, and all of them are about the options
+            raise ValueError(in_our_words(error)) from error
         mode = self.config[self.subcommand].compile
         if mode:
             trainer.callbacks.insert(0, Compile(mode))  # type: ignore[attr-defined]
@@ -221,7 +230,7 @@ def run(argv: list[str]) -> None:
             save_config_callback=RunConfig,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            trainer_defaults={"callbacks": [Progress()], "use_distributed_sampler": False},
+            trainer_defaults={"callbacks": [], "use_distributed_sampler": False},
             parser_class=Arguments,
             args=argv,
         )
@@ -233,18 +242,14 @@ def run(argv: list[str]) -> None:
         if error.errno == errno.ENOSPC and error.filename is None:
             error.filename = os.environ.get("GANZOO_RUN")
         raise
-    except (RuntimeError, LookupError, AttributeError, TypeError) as error:
+    except (MisconfigurationException, RuntimeError, LookupError, AttributeError, TypeError) as error:
         if lost_rank(error):
             raise SystemExit(1) from None
+        if of_configuration(error):
+            raise ValueError(in_our_words(error)) from error
         if not restoring(error):
             raise
         if str(error).startswith("Error(s) in loading state_dict"):
             first = str(error).splitlines()[1].strip()
             raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error
         raise ValueError(f"the checkpoint cannot be taken up ({type(error).__name__}: {error})") from error
-
-
-def restoring(error: Exception) -> bool:
-    """Whether an error was raised while Lightning took up a checkpoint."""
-    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(Path(file).stem == "checkpoint_connector" for file in files)

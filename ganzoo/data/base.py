@@ -145,11 +145,17 @@ class ImageData(Configurable, LightningDataModule):
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
     def order(self, n: int) -> Order:
-        """Return the order of ``n`` training images for this process, at the start of the trainer's epoch."""
+        """Return the order of ``n`` training images for this process, at the start of the trainer's epoch.
+
+        Each epoch has as many batches as the trainer asks for; with ``overfit_batches`` they are always the same.
+        """
         if self.trainer is None:
             return Order(n, self.batch_size, self.seed)
         order = Order(n, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size)
         order.set_epoch(self.trainer.current_epoch)
+        limit: int | float = self.trainer.limit_train_batches
+        order.limit = min(len(order), limit) if isinstance(limit, int) else int(len(order) * limit)
+        order.repeats = self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
         return order
 
 

@@ -46,6 +46,8 @@ class Order:
         self.n, self.batch_size, self.seed, self.rank, self.world_size = n, batch_size, seed, rank, world_size
         self.epoch = 0
         self.position = 0
+        self.limit = len(self)  # batches that are given out of an epoch
+        self.repeats = False  # whether all epochs are like the first
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
@@ -59,20 +61,21 @@ class Order:
 
     def roll(self) -> None:
         """Go to the start of the next epoch if this one is over."""
-        if self.position >= len(self):
+        if self.position >= self.limit:
             self.epoch, self.position = self.epoch + 1, 0
 
     def rest(self, device: torch.device | str | None = None) -> Iterator[Tensor]:
         """Yield the indices of the batches still to come; who hands a batch on counts it in ``position``."""
         self.roll()
         permutation = self.permutation(self.epoch).to(device)
-        for batch in range(self.position, len(self)):
+        for batch in range(self.position, self.limit):
             start = (batch * self.world_size + self.rank) * self.batch_size
             yield permutation[start : start + self.batch_size]
 
     def permutation(self, epoch: int) -> Tensor:
         """Return the permutation of an epoch, [n]."""
-        return torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, epoch)))
+        seed = mix(self.seed, 0 if self.repeats else epoch)
+        return torch.randperm(self.n, generator=torch.Generator().manual_seed(seed))
 
     def coins(self, epoch: int) -> Tensor:
         """Return one fair coin per image, bool [n]: whether the image is mirrored in this epoch."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ganzoo.config import Configurable, config_or_reason
 from ganzoo.engine.loop import AtomicCheckpoints, CheckpointWords, CountBatches
 from ganzoo.engine.optim import Step
+from ganzoo.engine.options import check_trainer
 from ganzoo.engine.signals import Signals
 from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
 from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of, take_up
@@ -50,6 +51,7 @@ class Game(Configurable, L.LightningModule):
         self._window: list[tuple[int, Terms]] = []
         self._turns: list[Turn] = []
         self._moving: Turn | None = None
+        self._read_every: list[int] = []  # batches after which a callback reads the terms
 
     @abstractmethod
     def players(self) -> dict[str, Player]:
@@ -100,7 +102,9 @@ class Game(Configurable, L.LightningModule):
 
     @trainer.setter
     def trainer(self, trainer: L.Trainer | None) -> None:
-        """Join a trainer, before it looks for a checkpoint."""
+        """Join a trainer, before it looks for a checkpoint; refuse options that a game cannot follow."""
+        if trainer is not None and trainer.state.fn == "fit":
+            check_trainer(trainer)
         L.LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
         if trainer is not None:
             CheckpointWords.install(trainer)
@@ -130,6 +134,8 @@ class Game(Configurable, L.LightningModule):
         players = self.players()
         owned = {name: parameters_of(player.networks) for name, player in players.items()}
         everything = {id(p): p for parameters in owned.values() for p in parameters}
+        keepers = [c for c in self.trainer.checkpoint_callbacks if getattr(c, "monitor", None)]
+        self._read_every = [every for c in keepers if (every := getattr(c, "_every_n_train_steps", 0))]
         self._turns = []
         for (name, player), optimizer in zip(players.items(), as_list(optimizers), strict=True):
             take_up(name, optimizer.optimizer)
@@ -150,6 +156,8 @@ class Game(Configurable, L.LightningModule):
         self._window.append((step, terms))
         if (step + 1) % (self.trainer.log_every_n_steps or 50) == 0:  # type: ignore[attr-defined]
             self.flush_terms(step + 1)
+        elif any((step + 1) % every == 0 for every in self._read_every):
+            self.tell_terms()
         return None
 
     def reseed(self, step: int) -> None:
@@ -218,8 +226,28 @@ class Game(Configurable, L.LightningModule):
                 raise NonFinite(name, at + 1, value)
             sums.setdefault(name, []).append(value)
         self.shown = {name: sum(v) / len(v) for name, v in sums.items()}
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self.shown.items()})
         for logger in self.trainer.loggers if self.trainer.log_every_n_steps else []:  # type: ignore[attr-defined]
             logger.log_metrics({**self.shown, "images": self.images_seen}, step=step)
+
+    def tell_terms(self) -> None:
+        """Put the terms' means since the last window into ``trainer.callback_metrics``; nothing waits for the card."""
+        found: dict[str, list[Tensor]] = {}
+        for _, terms in self._window:
+            for name, value in terms.items():
+                found.setdefault(name, []).append(value)
+        if found:
+            means = torch.stack([torch.stack(values).float().mean() for values in found.values()])
+            means = mean_over_ranks(means, self.trainer.strategy)
+            self.trainer.callback_metrics.update(zip(found, means.unbind(), strict=True))
+
+    def on_validation_start(self) -> None:
+        """Let callbacks read the terms after validation."""
+        self.tell_terms()
+
+    def on_train_epoch_end(self) -> None:
+        """Let callbacks read the terms after an epoch."""
+        self.tell_terms()
 
     def on_train_end(self) -> None:
         """Log the last, incomplete window."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning.pytorch.overrides.distributed import _sync_module_states
-from lightning.pytorch.strategies import DDPStrategy, Strategy, StrategyRegistry
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Strategy, StrategyRegistry
 from torch import Tensor, nn
 
 from ganzoo.engine.heart import Heart
@@ -114,16 +114,17 @@ StrategyRegistry.register(
 
 
 def check_strategy(strategy: Strategy) -> None:
-    """Refuse plain DDP, which fails or is silently wrong on games.
+    """Refuse plain DDP, which fails or is silently wrong on games, and what cuts networks in pieces.
 
     Raises:
         ValueError: names the right strategy.
     """
-    if isinstance(strategy, GameStrategy) or not isinstance(strategy, DDPStrategy):
+    if isinstance(strategy, GameStrategy | SingleDeviceStrategy):
         return
-    if not strategy._ddp_kwargs.get("find_unused_parameters", False):
+    if not isinstance(strategy, DDPStrategy) or not strategy._ddp_kwargs.get("find_unused_parameters", False):
+        name = "ddp" if isinstance(strategy, DDPStrategy) else type(strategy).__name__
         raise ValueError(
-            "strategy='ddp' cannot train a game: use strategy='game' (or 'ddp_find_unused_parameters_true')"
+            f"strategy={name!r} cannot train a game: use strategy='game' (or 'ddp_find_unused_parameters_true')"
         )
 
 

@@ -281,7 +281,7 @@ def test_a_wrong_argument_is_one_line(words, message, cli, tmp_path, monkeypatch
     [
         ("--model.gp_wieght 3", "no argument '--model.gp_wieght': did you mean '--model.gp_weight'?"),
         ("--model.n_critic 0", "n_critic must be at least 1, got 0"),
-        ("--trainer.strategy gmae", "You selected an invalid strategy name: `strategy='gmae'`"),
+        ("--trainer.strategy gmae", "no strategy 'gmae': leave --trainer.strategy out"),
         ("--data MNIST --data.root nowhere", "MNIST not found under nowhere: run `ganzoo fetch MNIST` (or set"),
         ("--config data/folder", "where are your pictures? Add --data.root FOLDER"),
         ("--data ImageFolder --data.root nowhere --data.size 8", "nowhere is not there: give the folder, zip"),

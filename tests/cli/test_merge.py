@@ -26,7 +26,7 @@ def test_an_upper_layer_wins_value_by_value():
     upper = {"trainer": {"max_steps": 20}, "list": [3], "watch": {"every": 5}}
     whole = {"trainer": {"max_steps": 20, "devices": 1}, "seed_everything": 0, "list": [3], "watch": {"every": 5}}
     assert stacked(lower, upper) == (whole, [])
-    assert stacked(lower, {"trainer": None}) == (lower | {"trainer": None}, [])
+    assert stacked(lower, {"list": None}) == (lower | {"list": None}, [])
 
 
 def test_a_class_by_its_name_alone_takes_arguments():

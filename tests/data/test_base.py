@@ -12,7 +12,8 @@ from ganzoo.data import CIFAR10, MNIST, Digits, Gaussians, ImageFolder, Shards, 
 
 def attach(data, rank=0, world_size=1, epoch=0):
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    data.trainer = SimpleNamespace(global_rank=rank, world_size=world_size, strategy=strategy, current_epoch=epoch)
+    place = {"global_rank": rank, "world_size": world_size, "current_epoch": epoch}
+    data.trainer = SimpleNamespace(**place, strategy=strategy, limit_train_batches=1.0, overfit_batches=0)
     return data
 
 
