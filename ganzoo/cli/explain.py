@@ -108,6 +108,8 @@ def missing(names: str, within: Sequence[str] = ()) -> str:
         )
     if names.rsplit(".", 1)[-1] == "root":
         return "where are your pictures? Add --data.root FOLDER"
+    if names.startswith("root,"):
+        return f"missing {names}: add --data.root FOLDER and --data.size 64, or start from --config data/folder"
     if names.split(",")[0] not in PLACES:
         return f"missing {names}: give it a value in the class that needs it, or start from --config models/NAME"
     return f"missing {names}: start from --config models/NAME, or name a class (--model.generator MLPGenerator)"

@@ -133,9 +133,9 @@ def check_names(argv: list[str]) -> None:
             package = {"--model": "models", "--data": "data"}[option]
             known = {*classes(package), *(path.rpartition(".")[2] for path in own.classes())}
             if value not in known:
-                raise ValueError(
-                    f"no {option[2:]} {value!r}{nearest(value, known)} (`ganzoo list {package}` shows all)"
-                )
+                other = next((room for room in ("models", "networks", "data") if value in classes(room)), None)
+                meant = f": ganzoo.{other}.{value} is another kind" if other else nearest(value, known)
+                raise ValueError(f"no {option[2:]} {value!r}{meant} (`ganzoo list {package}` shows all)")
         if option in ("--config", "-c"):
             find_config(value)
 

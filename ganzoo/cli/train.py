@@ -253,3 +253,8 @@ def run(argv: list[str]) -> None:
             first = str(error).splitlines()[1].strip()
             raise ValueError(f"the checkpoint is not of the model that was asked for: {first}") from error
         raise ValueError(f"the checkpoint cannot be taken up ({type(error).__name__}: {error})") from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "wandb":
+            raise
+        said = str(error).splitlines()[0]
+        raise ValueError(f"Weights & Biases: {said} Or set WANDB_MODE=offline, and `wandb sync` later") from error

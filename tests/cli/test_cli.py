@@ -201,6 +201,10 @@ def test_declared_defaults_are_a_layer_below_the_command_line(cli):
         ("tset", "no verb 'tset': did you mean 'test'? (see `ganzoo --help`)"),
         ("fit --model NSGN", "no model 'NSGN': did you mean 'NSGAN'? (`ganzoo list models` shows all)"),
         ("fit --model=NSGN", "no model 'NSGN': did you mean 'NSGAN'? (`ganzoo list models` shows all)"),
+        (
+            "fit --model MLPGenerator",
+            "no model 'MLPGenerator': ganzoo.networks.MLPGenerator is another kind (`ganzoo list",
+        ),
         ("fit --data Digts", "no data 'Digts': did you mean 'Digits'? (`ganzoo list data` shows all)"),
         (
             "fit --config models/dcgn",
@@ -283,6 +287,7 @@ def test_a_wrong_argument_is_one_line(words, message, cli, tmp_path, monkeypatch
         ("--model.n_critic 0", "n_critic must be at least 1, got 0"),
         ("--trainer.strategy gmae", "no strategy 'gmae': leave --trainer.strategy out"),
         ("--data MNIST --data.root nowhere", "MNIST not found under nowhere: run `ganzoo fetch MNIST` (or set"),
+        ("--data ImageFolder", "missing root, size: add --data.root FOLDER and --data.size 64"),
         ("--config data/folder", "where are your pictures? Add --data.root FOLDER"),
         ("--data ImageFolder --data.root nowhere --data.size 8", "nowhere is not there: give the folder, zip"),
     ],
@@ -695,6 +700,20 @@ def test_tensorboard_gets_terms_and_grids(home):
     assert status == 0, text
     assert list((home / "tb" / "tensorboard").rglob("events.out.tfevents.*"))
     assert list((home / "tb" / "csv").rglob("metrics.csv"))
+
+
+def test_wandb_without_a_key_is_one_line(tmp_path, monkeypatch):
+    class UsageError(Exception):
+        __module__ = "wandb.errors.errors"
+
+    def refuse(*args, **kwargs):
+        raise UsageError("No API key configured. Use `wandb login` to log in.\nmore")
+
+    monkeypatch.setattr(ganzoo.cli.train, "ZooCLI", refuse)
+    with pytest.raises(
+        ValueError, match=r"^Weights & Biases: No API key .* Or set WANDB_MODE=offline, and `wandb sync`"
+    ):
+        ganzoo.cli.train.run(["fit"])
 
 
 def test_wandb_offline_keeps_terms_and_grids_in_the_run(home):
