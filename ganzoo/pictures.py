@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganzoo.files import write_atomically
 from ganzoo.pixels import MODES, to_uint8
 
 BARS = 80  # of a histogram of points in one dimension
+TEXT, SMALLEST, LINE = 11, 8, 12  # pixels of letters where there is room, where there is little, and of a line
+MARGIN = 140  # pixels at most left of rows
 
 
 def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
@@ -65,15 +68,68 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
     return Image.fromarray(array[:, :, 0] if c == 1 else array)
 
 
-def headed(sheet: Image.Image, words: Sequence[str | float], height: int = 16) -> Image.Image:
-    """Return a sheet with a word, or a number, above each of its columns."""
+def headed(sheet: Image.Image, words: Sequence[str | float]) -> Image.Image:
+    """Return a sheet with words of one or more lines, or a number, above each of its columns."""
+    texts = [word if isinstance(word, str) else f"{round(word, 9) + 0.0:.3g}" for word in words]
+    height = 4 + LINE * max(1 + text.count("\n") for text in texts)
     whole = Image.new(sheet.mode, (sheet.width, sheet.height + height), "white")
     whole.paste(sheet, (0, height))
-    draw = ImageDraw.Draw(whole)
-    for i, word in enumerate(words):
-        text = word if isinstance(word, str) else f"{round(word, 9) + 0.0:.3g}"
-        draw.text(((i + 0.5) * sheet.width / len(words), height / 2), text, fill="black", anchor="mm", font_size=11)
+    width = sheet.width / len(texts)
+    for i, text in enumerate(texts):
+        write(whole, text, (i * width, 0, (i + 1) * width, height))
     return whole
+
+
+def sided(sheet: Image.Image, rows: Sequence[str], columns: Sequence[str | float] = ()) -> Image.Image:
+    """Return a sheet with words left of each of its rows and, if there are any, above each of its columns."""
+    whole = headed(sheet, columns) if columns else sheet
+    widest = max(font(TEXT).getlength(line) for words in rows for line in words.split("\n"))
+    left, top = min(round(widest) + 10, MARGIN), whole.height - sheet.height
+    framed = Image.new(sheet.mode, (left + whole.width, whole.height), "white")
+    framed.paste(whole, (left, 0))
+    height = sheet.height / len(rows)
+    for i, words in enumerate(rows):
+        write(framed, words, (0, top + i * height, left, top + (i + 1) * height))
+    return framed
+
+
+def tiled(pictures: Sequence[Image.Image], columns: int, gap: int = 8) -> Image.Image:
+    """Put pictures of one size side by side in rows."""
+    columns = min(columns, len(pictures))
+    w, h = pictures[0].width + gap, pictures[0].height + gap
+    sheet = Image.new(pictures[0].mode, (columns * w + gap, math.ceil(len(pictures) / columns) * h + gap), "white")
+    for i, each in enumerate(pictures):
+        sheet.paste(each, (gap + i % columns * w, gap + i // columns * h))
+    return sheet
+
+
+def write(sheet: Image.Image, text: str, box: tuple[float, float, float, float]) -> None:
+    """Write lines in the middle of a box (left, top, right, bottom): smaller, then shorter, until they fit."""
+    left, top, right, bottom = box
+    lines, room = text.split("\n"), right - left - 4
+    step = min(LINE, (bottom - top) / len(lines))
+    size = max(1, int(step * TEXT / LINE))
+    while size > SMALLEST and max(font(size).getlength(line) for line in lines) > room:
+        size -= 1
+    draw = ImageDraw.Draw(sheet)
+    for i, line in enumerate(lines):
+        y = (top + bottom) / 2 + (i - (len(lines) - 1) / 2) * step
+        draw.text(((left + right) / 2, y), shortened(line, room, size), fill="black", anchor="mm", font=font(size))
+
+
+def shortened(text: str, room: float, size: int) -> str:
+    """Return text without so much of its middle that it fits into some pixels."""
+    short, kept = text, min(len(text), int(room))
+    while kept > 0 and font(size).getlength(short) > room:
+        kept -= 1
+        short = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+    return short
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font that comes with PIL."""
+    return ImageFont.load_default(size)
 
 
 def pairs(images: Tensor, others: Tensor, columns: int = 8) -> Image.Image:

@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from ganzoo.pictures import eight_bits, headed
+from ganzoo.pictures import eight_bits, font, headed, shortened, sided, tiled, write
 
 
 def reopened(picture):
@@ -37,6 +37,62 @@ def test_words_above_columns_are_short():
     sheet = Image.new("L", (60, 10))
     one, other = (np.asarray(headed(sheet, values)) for values in ([-1.0, -5.6e-17], [-1.0, 0.0]))
     assert np.array_equal(one, other)
+
+
+def inked(sheet):
+    """The box of what is not white: left, top, right, bottom."""
+    rows, columns = np.nonzero(np.asarray(sheet) < 255)
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+@pytest.mark.parametrize("text", ["seed 7", "seed 123456789\nto seed 5", "a name that is too long for any picture.png"])
+@pytest.mark.parametrize("box", [(10, 10, 150, 40), (10, 10, 58, 58), (10, 10, 40, 22), (10, 10, 70, 18)])
+def test_no_text_is_larger_than_its_box(text, box):
+    sheet = Image.new("L", (170, 80), "white")
+    write(sheet, text, box)
+    left, top, right, bottom = inked(sheet)
+    assert box[0] <= left < right <= box[2]
+    assert box[1] <= top < bottom <= box[3]
+
+
+def test_text_becomes_smaller_before_it_becomes_shorter():
+    found, expected = Image.new("L", (100, 20), "white"), Image.new("L", (100, 20), "white")
+    room = font(9).getlength("distance 2.65") + 4
+    write(found, "distance 2.65", (50 - room / 2, 0, 50 + room / 2, 20))
+    ImageDraw.Draw(expected).text((50, 10), "distance 2.65", fill="black", anchor="mm", font=font(9))
+    assert np.array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_long_words_lose_their_middle():
+    name = "holiday-2024-0001.png"
+    short = shortened(name, 60, 11)
+    first, last = short.split("…")
+    assert name.startswith(first)
+    assert name.endswith(last)
+    assert min(len(first), len(last)) >= 3
+    assert 50 < font(11).getlength(short) <= 60
+    assert shortened(name, 500, 11) == name
+
+
+def test_words_left_of_rows_leave_the_columns_their_headings():
+    sheet = Image.fromarray(np.arange(100 * 90, dtype=np.uint8).reshape(90, 100))
+    whole = np.asarray(sided(sheet, ["one", "two\nlines", ""], ["a", 2.0]))
+    left, top = whole.shape[1] - 100, whole.shape[0] - 90
+    assert np.array_equal(whole[:, left:], np.asarray(headed(sheet, ["a", "2"])))
+    for start in (top, top + 30):
+        _, first, _, last = inked(whole[start : start + 30, :left])
+        assert abs((first + last) / 2 - 15) <= 2
+    assert (whole[top + 60 :, :left] == 255).all()
+    assert (whole[:top, :left] == 255).all()
+    assert sided(sheet, ["a name that is too long for any picture.png"]).width == 140 + 100
+
+
+def test_pictures_stand_in_rows():
+    pictures = [Image.new("L", (6, 4), shade) for shade in (10, 20, 30)]
+    sheet = np.asarray(tiled(pictures, columns=2, gap=1))
+    assert sheet.shape == (11, 15)
+    assert [sheet[1, 1], sheet[4, 13], sheet[6, 6], sheet[5, 6], sheet[6, 8]] == [10, 20, 30, 255, 255]
+    assert tiled(pictures, columns=8, gap=1).size == (22, 6)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

@@ -52,8 +52,8 @@ def interpolate(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     from ganzoo.latent import verbs
 
-    model, z, labels = started(given)
-    print(verbs.interpolate(model, z, given.out, given.steps, given.loop, given.fps, labels))
+    model, z, labels, names = started(given)
+    print(verbs.interpolate(model, z, given.out, given.steps, given.loop, given.fps, labels, names))
     return 0
 
 
@@ -68,9 +68,9 @@ def traverse(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     from ganzoo.latent import verbs
 
-    model, z, labels = started(given)
+    model, z, labels, names = started(given)
     dims = read_numbers(given.dims, "dimensions such as 0,1,2") if given.dims else ()
-    print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels))
+    print(verbs.traverse(model, z, given.out, given.code, dims, given.directions, given.steps, labels, names))
     return 0
 
 
@@ -91,7 +91,8 @@ def arithmetic(rest: list[str]) -> int:
     model, labels = load(given.model), parse_labels(given.labels)
     model.generator.condition.check(labels, 1)
     plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
-    print(verbs.add(model, plus, minus, given.out, labels))
+    titles = [inputs.title(term) for term in (*given.plus, *given.minus)]
+    print(verbs.add(model, plus, minus, given.out, labels, titles))
     return 0
 
 
@@ -116,14 +117,14 @@ def edit(rest: list[str]) -> int:
 
     refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
     strengths = inputs.read_strengths(given.strength)
-    model, z, labels = started(given)
+    model, z, labels, names = started(given)
     if given.direction:
         q = inputs.of_direction(given.direction)
     elif given.positive:
         q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
     else:
         q = digits.class_direction(model, given.digit, labels and labels[:1])
-    print(verbs.edit(model, z, q, strengths, given.out, labels))
+    print(verbs.edit(model, z, q, strengths, given.out, labels, names))
     if given.digit is not None:
         print(digits.score_class(model, q, strengths, given.digit, labels and labels[:1]))
     return 0
@@ -131,13 +132,16 @@ def edit(rest: list[str]) -> int:
 
 def neighbours(rest: list[str]) -> int:
     """Write samples beside the training images nearest to them."""
-    parser = start("neighbours", "Has G copied? Samples, and beside them the nearest.", seeds="0-31")
+    parser = start("neighbours", "Has G copied? Samples beside the nearest: a picture and a CSV.", seeds="0-31")
     parser.add_argument("--data", required=True, help="configuration of the training images, such as data/mnist")
     given = parser.parse_args(rest)
     from ganzoo.latent import verbs
 
-    model, z, labels = started(given)
-    print(verbs.neighbours(model, z, data_named(given.data).arrays("train")[0], given.out, labels))
+    model, z, labels, names = started(given)
+    data = data_named(given.data)
+    images, y = data.arrays("train")
+    classes = y if data.num_classes else None
+    print(verbs.neighbours(model, z, images, given.out, labels, names=names, classes=classes))
     return 0
 
 
@@ -206,8 +210,8 @@ def start(verb: str, description: str, seeds: str) -> Parser:
     return parser
 
 
-def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
-    """Return the model, the latents and the labels that the command names."""
+def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None, list[str]]:
+    """Return the model, the latents and the labels that the command names, and what the latents are called."""
     labels = parse_labels(given.labels)
     refuse_overwriting(given.out, given.latents or "")
     from ganzoo.latent import inputs
@@ -215,10 +219,10 @@ def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None]:
     model = load(given.model)
     if given.images:
         z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
-        return model, z, labels
+        return model, z, labels, [Path(file).name for file in given.images]
     z, classes = inputs.labelled(model, given.latents or given.seeds)
     model.generator.condition.check(labels or classes, len(z))
-    return model, z, labels or classes
+    return model, z, labels or classes, inputs.names(given.latents or given.seeds)
 
 
 def refuse_overwriting(out: str, *terms: str) -> None:

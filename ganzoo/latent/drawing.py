@@ -1,5 +1,6 @@
 """Drawing latents, and writing them with the classes that the model was told."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +16,11 @@ from ganzoo.roles import Space
 def sheet(space: Space, walk: Tensor, labels: Labels, name: str) -> Image.Image:
     """Return the pictures of a walk [N, V, dim], a row for each latent."""
     return grid(decoded(space, walk.flatten(0, 1), each(space, walk, labels), name), columns=walk.shape[1])
+
+
+def called(names: Sequence[str], n: int) -> list[str]:
+    """Return names of n latents, by default their rows."""
+    return list(names) or [f"row {i}" for i in range(n)]
 
 
 def each(place: Inference | Space, walk: Tensor, labels: Labels) -> list[int] | None:

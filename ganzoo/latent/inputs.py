@@ -20,6 +20,7 @@ from ganzoo.pixels import MODES, to_float
 from ganzoo.roles import Classes, Images
 
 Labels = Sequence[int] | None
+SEEDS = "seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz"
 AT_ONCE = 256  # latents or pictures between two steps of the progress bar
 
 
@@ -41,8 +42,8 @@ def labelled(model: Inference, text: str) -> tuple[Tensor, list[int] | None]:
         FileNotFoundError: there is no such file.
     """
     if not in_file(text):
-        return of_seeds(model, read_numbers(text, "seeds such as 7, 0,5,9 or 0-7, or a file FILE.npz")), None
-    z, y = rows(text, model.generator.prior.dim)
+        return of_seeds(model, read_numbers(text, SEEDS)), None
+    z, y, _ = rows(text, model.generator.prior.dim)
     told = isinstance(model.generator.condition, Classes)
     return z, y.tolist() if told and y is not None and y.dtype.kind in "iu" else None
 
@@ -52,8 +53,27 @@ def in_file(text: str) -> bool:
     return text.endswith(".npz") or ".npz:" in text
 
 
-def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any] | None]:
-    """Return z, [N, dim], of FILE.npz, or its rows whose y is 3 of FILE.npz:3, and their y, if the file has them.
+def names(text: str) -> list[str]:
+    """Return what the latents of a term are called in pictures: ``seed 7``, or ``row 2`` of a file, counted from 0.
+
+    Raises:
+        ValueError: as ``labelled``.
+        FileNotFoundError: there is no such file.
+    """
+    if not in_file(text):
+        return [f"seed {seed}" for seed in read_numbers(text, SEEDS)]
+    return [f"row {row}" for row in rows(text)[2]]
+
+
+def title(text: str) -> str:
+    """Return what a term as a whole is called: ``seeds 1-3``, or a file and below it its rows."""
+    if not in_file(text):
+        return f"seeds {text}"
+    return f"{Path(text).name}\nrows {','.join(map(str, rows(text)[2]))}"
+
+
+def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any] | None, list[int]]:
+    """Return z, [N, dim], their y, if the file has them, and their rows: of FILE.npz, or, of FILE.npz:3, where y is 3.
 
     Raises:
         ValueError: the file does not fit, or has no such y.
@@ -63,7 +83,7 @@ def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any
     z, extra = load_latents(f"{file}.npz" if label else text, dim)
     y = extra.get("y")
     if not label:
-        return z, y
+        return z, y, list(range(len(z)))
     if y is None or y.shape != z.shape[:1]:
         raise ValueError(f"{file}.npz holds no labels y, one for each of its {len(z)} latents")
     chosen = y.astype(str) == label
@@ -71,7 +91,7 @@ def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any
         raise ValueError(
             f"{file}.npz holds nothing of y = {label!r}: its y are {', '.join(map(str, np.unique(y)[:20]))}"
         )
-    return z[torch.from_numpy(chosen)], y[chosen]
+    return z[torch.from_numpy(chosen)], y[chosen], np.flatnonzero(chosen).tolist()
 
 
 def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
@@ -100,7 +120,7 @@ def of_direction(text: str) -> Tensor:
     """
     if not in_file(text):
         raise ValueError(f"expected a direction FILE.npz, or FILE.npz:2 for number 2, got {text!r}")
-    q, _ = rows(text)
+    q, _, _ = rows(text)
     if len(q) != 1:
         raise ValueError(f"{text} holds {len(q)} directions: choose one by its number, as in FILE.npz:2")
     return q[0]

@@ -1,11 +1,17 @@
 """Samples beside the training images nearest to them: has G copied?"""
 
+import csv
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
 from torch import Tensor, cat
 
+from ganzoo.files import write_atomically
 from ganzoo.metrics.features import Extractor, Raw
 from ganzoo.metrics.neighbours import nearest
+from ganzoo.pictures import grid, headed, tiled
 from ganzoo.pixels import to_float, to_uint8
 
 
@@ -45,3 +51,34 @@ def nearest_training(samples: Tensor, training: Tensor, extractor: Extractor | N
     extract = extractor or Raw(samples[0].numel())
     distance, at = (found.cpu() for found in nearest(extract(samples).features, extract(training).features))
     return Pairs(to_float(cat([samples, training[at]], dim=3)), distance, at)
+
+
+def drawn(found: Pairs, names: Sequence[str], columns: int) -> Image.Image:
+    """Tile the pairs: above each the name of the sample, the number of its neighbour, and how far it is."""
+    words = zip(names, found.at.tolist(), found.distance.tolist(), strict=True)
+    heads = [(f"sample\n{name}", f"train {at}\ndistance {gap:.3g}") for name, at, gap in words]
+    sheets = (grid(pair[None], columns=1, gap=0, cell=128) for pair in found.images)
+    return tiled([headed(sheet, head) for sheet, head in zip(sheets, heads, strict=True)], columns)
+
+
+def write_table(file: Path, found: Pairs, names: Sequence[str], classes: Tensor | None) -> None:
+    """Write a row for each sample: its name, the number of its neighbour, that one's label if there are any, distance.
+
+    Args:
+        file: The CSV.
+        found: Samples and neighbours.
+        names: Of the samples.
+        classes: Of the training images, [M].
+    """
+    columns = {"sample": list(names), "neighbour": found.at.tolist()}
+    if classes is not None:
+        columns["label"] = classes[found.at].tolist()
+    columns["distance"] = found.distance.tolist()
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", newline="", encoding="utf-8") as opened:
+            table = csv.writer(opened, lineterminator="\n")
+            table.writerow(columns)
+            table.writerows(zip(*columns.values(), strict=True))
+
+    write_atomically(file, write)

@@ -14,10 +14,10 @@ from torch import Tensor
 from ganzoo.inference import Inference, here
 from ganzoo.latent.arithmetic import ADVISED, arithmetic, around
 from ganzoo.latent.digits import space_with
-from ganzoo.latent.drawing import decoded, each, save_with, sheet
+from ganzoo.latent.drawing import called, decoded, each, save_with, sheet
 from ganzoo.latent.inputs import Labels, of_images
 from ganzoo.latent.interpolate import path
-from ganzoo.latent.neighbours import nearest_training
+from ganzoo.latent.neighbours import drawn, nearest_training, write_table
 from ganzoo.latent.npz import save_latents
 from ganzoo.latent.traverse import (
     Directions,
@@ -29,7 +29,7 @@ from ganzoo.latent.traverse import (
     traverse_dimension,
     traverse_direction,
 )
-from ganzoo.pictures import grid, headed, pairs, save_gif, save_png
+from ganzoo.pictures import grid, headed, pairs, save_gif, save_png, sided, tiled
 from ganzoo.roles import Classes, Space
 
 Method = Literal["jacobian", "pca"]
@@ -65,6 +65,7 @@ def interpolate(
     loop: bool = False,
     fps: int = 16,
     labels: Labels = None,
+    names: Sequence[str] = (),
 ) -> str:
     """Write the way through latents: a GIF, a strip with a row for each pair, and the latents.
 
@@ -76,6 +77,7 @@ def interpolate(
         loop: Whether to return to the first.
         fps: Frames per second of the GIF.
         labels: One class for all, or one per latent, for the frames nearest to it; only for a conditional model.
+        names: What each latent is called in the picture, such as "seed 3"; by default its row.
 
     Raises:
         ValueError: fewer than two latents, no step, labels that are wrong, or a model of no pictures.
@@ -87,7 +89,9 @@ def interpolate(
     images = decoded(model, way, labels)
     closed = torch.cat([images, images[:1]]) if loop else images
     rows = [closed[start : start + steps + 1] for start in range(0, len(closed) - 1, steps)]
-    strip = grid(torch.cat(rows), columns=steps + 1)
+    ends = called(names, len(z))
+    ways = [f"{ends[i]}\nto {ends[(i + 1) % len(ends)]}" for i in range(len(rows))]
+    strip = sided(grid(torch.cat(rows), columns=steps + 1), ways)
     save_gif(frames(images), Path(out) / "interpolation.gif", round(1000 / fps))
     save_png(strip, Path(out) / "interpolation.png")
     save_with(Path(out) / "latents.npz", model, way, labels)
@@ -103,6 +107,7 @@ def traverse(
     directions: Method | None = None,
     n: int = 8,
     labels: Labels = None,
+    names: Sequence[str] = (),
 ) -> str:
     """Write a sheet for each walk: a row for each latent, a column for each value.
 
@@ -118,6 +123,7 @@ def traverse(
             and directions: all codes, or "jacobian" where there are none.
         n: Values of a walk, except of a categorical code, which has its classes.
         labels: One class for all, or one per latent; only for a conditional model.
+        names: What each latent is called in the picture, such as "seed 3"; by default its row.
 
     Raises:
         ValueError: there is no such code or dimension, or labels are wrong.
@@ -138,10 +144,11 @@ def traverse(
     if method:
         found = strongest(space, method, labels)
         strengths = dimension_values(prior, n=n)
-        names = [f"{method}{i}" for i in range(len(found.vectors))]
-        sheets |= {name: traverse_direction(z, v, strengths) for name, v in zip(names, found.vectors, strict=True)}
-        values |= dict.fromkeys(names, strengths)
-    pictures = {name: headed(sheet(space, walk, labels, name), values[name]) for name, walk in sheets.items()}
+        numbered = {f"{method}{i}": v for i, v in enumerate(found.vectors)}
+        sheets |= {name: traverse_direction(z, v, strengths) for name, v in numbered.items()}
+        values |= dict.fromkeys(numbered, strengths)
+    rows = called(names, len(z))
+    pictures = {name: sided(sheet(space, walk, labels, name), rows, values[name]) for name, walk in sheets.items()}
     for name, picture in pictures.items():
         save_png(picture, folder / f"{name}.png")
     if found:
@@ -152,7 +159,12 @@ def traverse(
 
 
 def add(
-    model: Inference, plus: Sequence[Tensor], minus: Sequence[Tensor], out: str | Path, labels: Labels = None
+    model: Inference,
+    plus: Sequence[Tensor],
+    minus: Sequence[Tensor],
+    out: str | Path,
+    labels: Labels = None,
+    titles: Sequence[str] = (),
 ) -> str:
     """Write Σ mean(plus) - Σ mean(minus): the result in the middle of eight others around it, and the terms.
 
@@ -162,6 +174,7 @@ def add(
         minus: Of each negative term.
         out: Folder.
         labels: One class for all; only for a conditional model.
+        titles: What each term is called in the picture, such as "seeds 1,2,3"; by default its number.
 
     Raises:
         ValueError: no positive term, a term that is empty or of another size, or labels that are wrong.
@@ -172,9 +185,15 @@ def add(
     terms = torch.cat([torch.stack([term.mean(dim=0) for term in (*plus, *minus)]), z[None]])
     folder = Path(out)
     images, means = decoded(model, square, labels), decoded(model, terms, labels)
-    save_png(grid(images, columns=3), folder / "arithmetic.png")
-    words = [*(f"+ {i}" for i in range(1, 1 + len(plus))), *(f"- {i}" for i in range(1, 1 + len(minus))), "="]
-    save_png(headed(grid(means, columns=len(terms)), words), folder / "terms.png")
+    near_by = [
+        headed(grid(image[None], gap=0, cell=96), ["sum" if i == 4 else "sum + noise"])
+        for i, image in enumerate(images)
+    ]
+    save_png(tiled(near_by, columns=3), folder / "arithmetic.png")
+    titles = titles or [f"term {i}" for i in (*range(1, 1 + len(plus)), *range(1, 1 + len(minus)))]
+    signs = "+" * len(plus) + "-" * len(minus)
+    words = [*(f"{sign} mean of\n{title}" for sign, title in zip(signs, titles, strict=True)), "= sum"]
+    save_png(headed(grid(means, columns=len(terms), cell=96), words), folder / "terms.png")
     save_with(folder / "latents.npz", model, z[None], labels)
     fewest = min(len(term) for term in (*plus, *minus))
     advice = f"; a term has only {fewest}: take {ADVISED} exemplars or more" if fewest < ADVISED else ""
@@ -182,7 +201,13 @@ def add(
 
 
 def edit(
-    model: Inference, z: Tensor, direction: Tensor, strengths: Sequence[float], out: str | Path, labels: Labels = None
+    model: Inference,
+    z: Tensor,
+    direction: Tensor,
+    strengths: Sequence[float],
+    out: str | Path,
+    labels: Labels = None,
+    names: Sequence[str] = (),
 ) -> str:
     """Write z + α q: a row for each latent, a column for each strength α; the edited latents; and q.
 
@@ -194,6 +219,7 @@ def edit(
         strengths: The α.
         out: Folder.
         labels: One class for all, or one per latent; only for a conditional model.
+        names: What each latent is called in the picture, such as "seed 3"; by default its row.
 
     Raises:
         ValueError: the direction is zero or has another size than z, there are no strengths, or labels are wrong.
@@ -203,7 +229,8 @@ def edit(
     space = space_with(model, len(direction))
     z = here(space, z)
     walk, folder = traverse_direction(z, direction, strengths), Path(out)
-    save_png(headed(sheet(space, walk, labels, "editing"), strengths), folder / "edit.png")
+    picture = sided(sheet(space, walk, labels, "editing"), called(names, len(z)), strengths)
+    save_png(picture, folder / "edit.png")
     name = "latents.npz" if space.name == "z" else f"{space.name}.npz"
     save_with(folder / name, model, walk.flatten(0, 1), each(model, walk, labels))
     save_latents(folder / "direction.npz", direction[None])
@@ -211,11 +238,19 @@ def edit(
 
 
 def neighbours(
-    model: Inference, z: Tensor, training: Tensor, out: str | Path, labels: Labels = None, columns: int = 8
+    model: Inference,
+    z: Tensor,
+    training: Tensor,
+    out: str | Path,
+    labels: Labels = None,
+    columns: int = 8,
+    names: Sequence[str] = (),
+    classes: Tensor | None = None,
 ) -> str:
-    """Write the images of latents, each with the training image nearest to it, by pixels, to its right.
+    """Write the images of latents, each with the training image nearest to it, by pixels, to its right; and a table.
 
-    Beside the latents stand the distance in pixels from -1 to 1, and the number of the neighbour.
+    Above the images, in the table, and beside the latents stand the distance in pixels from -1 to 1, and the number of
+    the neighbour.
 
     Args:
         model: Loaded.
@@ -224,15 +259,17 @@ def neighbours(
         out: Folder.
         labels: One class for all, or one per latent; only for a conditional model.
         columns: Pairs in a row.
+        names: What each latent is called in the picture, such as "seed 3"; by default its row.
+        classes: Labels of the training images, [M], for the table.
 
     Raises:
         ValueError: training images of another shape, or labels that are wrong.
     """
-    found = nearest_training(decoded(model, z, labels), training)
-    save_png(grid(found.images, columns=columns, gap=8, cell=96), Path(out) / "neighbours.png")
+    found, names = nearest_training(decoded(model, z, labels), training), called(names, len(z))
+    file = save_png(drawn(found, names, columns), Path(out) / "neighbours.png")
+    write_table(file.with_suffix(".csv"), found, names, classes)
     save_with(Path(out) / "latents.npz", model, z, labels, distance=found.distance, neighbour=found.at)
     copies = int((found.distance == 0).sum())
-    file = Path(out) / "neighbours.png"
     return f"{len(z)} samples in {file}, the nearest of {len(training)} beside them; exact copies: {copies}"
 
 

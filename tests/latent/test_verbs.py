@@ -7,13 +7,14 @@ from PIL import Image
 
 from ganzoo.hub import Pretrained
 from ganzoo.latent import digits, inputs, verbs
+from ganzoo.latent.arithmetic import around
 from ganzoo.latent.edit import rescore
 from ganzoo.latent.interpolate import path
-from ganzoo.latent.neighbours import nearest_training
+from ganzoo.latent.neighbours import drawn, nearest_training
 from ganzoo.latent.npz import load_latents, save_latents
 from ganzoo.metrics.features import Features
 from ganzoo.networks import Bottleneck, MLPGenerator
-from ganzoo.pictures import grid, headed
+from ganzoo.pictures import grid, headed, sided, tiled
 from ganzoo.pixels import to_uint8
 from ganzoo.priors import Coded, Normal, Uniform
 from ganzoo.roles import Encoder
@@ -45,17 +46,11 @@ def same(file, picture):
     return np.array_equal(pixels(file), np.asarray(picture))
 
 
-def below(file, picture, words=None):
-    """The sheet is the picture, and above each of its columns stands a word."""
-    whole, head = pixels(file), 16
-    band = (
-        np.stack(np.split(whole[:head, : whole.shape[1] // len(words) * len(words)], len(words), axis=1))
-        if words
-        else None
-    )
-    assert band is None or (band < 128).any(axis=(1, 2)).all()
-    assert words is None or np.array_equal(whole, np.asarray(headed(picture, words)))
-    return np.array_equal(whole[head:], np.asarray(picture))
+def beside(file, picture, rows, words=()):
+    """The sheet is the picture, with words left of its rows, and above its columns."""
+    whole, (w, h) = pixels(file), picture.size
+    assert (whole[: len(whole) - h, -w:] < 128).any() == bool(words)
+    return np.array_equal(whole[-h:, -w:], np.asarray(picture)) and same(file, sided(picture, rows, words))
 
 
 def files(folder):
@@ -166,7 +161,8 @@ def test_interpolate(channels, tmp_path):
     way = load_latents(tmp_path / "a" / "latents.npz").z
     assert torch.equal(way, path(z, 4, Normal(4), loop=True))
     rows = [*range(5), *range(4, 9), *range(8, 12), 0]  # each pair whole: from one latent to the next
-    assert same(tmp_path / "a" / "interpolation.png", grid(loaded.decode(way)[rows], columns=5))
+    ways = ["row 0\nto row 1", "row 1\nto row 2", "row 2\nto row 0"]
+    assert beside(tmp_path / "a" / "interpolation.png", grid(loaded.decode(way)[rows], columns=5), ways)
     with Image.open(tmp_path / "a" / "interpolation.gif") as gif:
         assert (gif.n_frames, gif.size, gif.info["loop"]) == (12, (256, 256), 0)
         gif.seek(5)
@@ -183,7 +179,7 @@ def test_interpolate_one_class(tmp_path):
     verbs.interpolate(loaded, z, tmp_path, steps=3, labels=[2])
     got = load_latents(tmp_path / "latents.npz")
     assert got.extra["y"].tolist() == [2] * 4
-    assert same(tmp_path / "interpolation.png", grid(loaded.decode(got.z, 2), columns=4))
+    assert beside(tmp_path / "interpolation.png", grid(loaded.decode(got.z, 2), columns=4), ["row 0\nto row 1"])
     with pytest.raises(ValueError, match="this generator is conditional"):
         verbs.interpolate(loaded, z, tmp_path, steps=3)
 
@@ -205,7 +201,8 @@ def test_traverse_codes_by_default(tmp_path):
     verbs.traverse(loaded, z, tmp_path / "dim", dims=[8], n=4)
     assert same(tmp_path / "one" / f"{names[2]}.png", Image.fromarray(sheet))
     walk = verbs.traverse_dimension(z, 8, verbs.dimension_values(Uniform(1), n=4)).flatten(0, 1)
-    assert below(tmp_path / "dim" / "dim8.png", grid(loaded.decode(walk), columns=4), ["-1", "-0.333", "0.333", "1"])
+    rows, values = [f"row {i}" for i in range(5)], ["-1", "-0.333", "0.333", "1"]
+    assert beside(tmp_path / "dim" / "dim8.png", grid(loaded.decode(walk), columns=4), rows, values)
     with pytest.raises(ValueError, match="this model's prior has no code 'c9': it has"):
         verbs.traverse(loaded, z, tmp_path, code="c9")
 
@@ -220,7 +217,8 @@ def test_traverse_directions(method, tmp_path):
     assert q.z.shape == (4, 4)
     assert (np.diff(q.extra["eigenvalues"]) <= 0).all()
     walk = verbs.traverse_direction(z, q.z[1], [-3.0, -1.5, 0.0, 1.5, 3.0])
-    assert below(tmp_path / "a" / f"{name}1.png", grid(loaded.decode(walk.flatten(0, 1)), columns=5))
+    rows, values = ["row 0", "row 1", "row 2"], ["-3", "-1.5", "0", "1.5", "3"]
+    assert beside(tmp_path / "a" / f"{name}1.png", grid(loaded.decode(walk.flatten(0, 1)), columns=5), rows, values)
     assert torch.equal(inputs.of_direction(f"{tmp_path / 'a' / 'directions.npz'}:2"), q.z[2])
     with pytest.raises(ValueError, match=r"holds 4 directions: choose one by its number, as in FILE.npz:2"):
         inputs.of_direction(str(tmp_path / "a" / "directions.npz"))
@@ -233,7 +231,8 @@ def test_traverse_a_conditional_model_row_by_row(tmp_path):
     z = inputs.of_seeds(loaded, range(2))
     verbs.traverse(loaded, z, tmp_path, dims=[1], n=3, labels=[2, 0])
     walk = verbs.traverse_dimension(z, 1, [-3.0, 0.0, 3.0]).flatten(0, 1)
-    assert below(tmp_path / "dim1.png", grid(loaded.decode(walk, [2, 2, 2, 0, 0, 0]), columns=3), ["-3", "0", "3"])
+    picture = grid(loaded.decode(walk, [2, 2, 2, 0, 0, 0]), columns=3)
+    assert beside(tmp_path / "dim1.png", picture, ["row 0", "row 1"], ["-3", "0", "3"])
 
 
 def test_add(tmp_path):
@@ -244,9 +243,13 @@ def test_add(tmp_path):
     z = load_latents(tmp_path / "a" / "latents.npz").z
     torch.testing.assert_close(z[0], a.mean(0) - b.mean(0) + c.mean(0))
     terms = torch.stack([a.mean(0), c.mean(0), b.mean(0), z[0]])
-    assert below(tmp_path / "a" / "terms.png", grid(loaded.decode(terms), columns=4), ["+ 1", "+ 2", "- 1", "="])
-    sheet = pixels(tmp_path / "a" / "arithmetic.png")
-    assert np.array_equal(sheet[50:102, 50:102], np.asarray(grid(loaded.decode(z), columns=1)))
+    words = [*(f"{term[0]} mean of\nterm {term[1]}" for term in ("+1", "+2", "-1")), "= sum"]
+    assert same(tmp_path / "a" / "terms.png", headed(grid(loaded.decode(terms), columns=4, cell=96), words))
+    near = around(z[0])
+    square = loaded.decode(torch.cat([near[:4], z, near[4:]]))
+    heads = [*["sum + noise"] * 4, "sum", *["sum + noise"] * 4]
+    tiles = [headed(grid(x[None], gap=0, cell=96), [head]) for x, head in zip(square, heads, strict=True)]
+    assert same(tmp_path / "a" / "arithmetic.png", tiled(tiles, columns=3))
     verbs.add(loaded, [a, c], [b], tmp_path / "b")
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert "a term has only 2: take 3 exemplars or more" in verbs.add(loaded, [a[:2], c], [b], tmp_path / "c")
@@ -260,7 +263,8 @@ def test_edit(tmp_path):
     got = load_latents(tmp_path / "a" / "latents.npz")
     assert torch.equal(got.z, torch.stack([z[0] - q, z[0], z[0] + 2 * q, z[1] - q, z[1], z[1] + 2 * q]))
     assert got.extra["y"].tolist() == [1, 1, 1, 2, 2, 2]
-    assert below(tmp_path / "a" / "edit.png", grid(loaded.decode(got.z, [1, 1, 1, 2, 2, 2]), columns=3))
+    picture = grid(loaded.decode(got.z, [1, 1, 1, 2, 2, 2]), columns=3)
+    assert beside(tmp_path / "a" / "edit.png", picture, ["row 0", "row 1"], ["-1", "0", "2"])
     kept = inputs.of_direction(str(tmp_path / "a" / "direction.npz"))
     assert torch.equal(kept, q)
     verbs.edit(loaded, z, kept, [-1.0, 0.0, 2.0], tmp_path / "b", labels=[1, 2])
@@ -331,7 +335,7 @@ def test_neighbours(tmp_path):
     line = verbs.neighbours(loaded, z, training, tmp_path, labels=[1, 1, 2], columns=2)
     found = nearest_training(x, training)
     assert line == f"3 samples in {tmp_path / 'neighbours.png'}, the nearest of 4 beside them; exact copies: 1"
-    assert same(tmp_path / "neighbours.png", grid(found.images, columns=2, gap=8, cell=96))
+    assert same(tmp_path / "neighbours.png", drawn(found, ["row 0", "row 1", "row 2"], columns=2))
     got = load_latents(tmp_path / "latents.npz")
     assert torch.equal(got.z, z)
     assert got.extra["y"].tolist() == [1, 1, 2]
@@ -347,7 +351,7 @@ def test_behind_a_channel_it_is_walked_through_r(tmp_path):
     verbs.traverse(loaded, z, tmp_path, dims=[2], n=3)
     r = G.channel(z).repeat_interleave(3, dim=0)
     r[:, 2] = torch.tensor([-3.0, 0.0, 3.0]).repeat(2)
-    assert below(tmp_path / "dim2.png", grid(G.decode(r), columns=3))
+    assert beside(tmp_path / "dim2.png", grid(G.decode(r), columns=3), ["row 0", "row 1"], ["-3", "0", "3"])
     assert torch.equal(load_latents(tmp_path / "latents.npz").z, z)
 
 
@@ -361,7 +365,7 @@ def test_a_direction_behind_the_channel_edits_r(tmp_path):
     r = torch.stack([G.channel(z) - q, G.channel(z) + 2 * q], dim=1).flatten(0, 1)
     torch.testing.assert_close(load_latents(tmp_path / "edited" / "r.npz").z, r)
     assert not (tmp_path / "edited" / "latents.npz").exists()  # which other verbs would take for z
-    assert below(tmp_path / "edited" / "edit.png", grid(G.decode(r), columns=2), ["-1", "2"])
+    assert beside(tmp_path / "edited" / "edit.png", grid(G.decode(r), columns=2), ["row 0", "row 1"], ["-1", "2"])
     assert digits.score_class(loaded, q, [1.0], 3).startswith("change of P(3)")
 
 
@@ -414,4 +418,5 @@ def test_each_half_of_the_way_takes_the_class_of_its_end(tmp_path):
     way = path(z, 4, loaded.generator.prior)
     y = [2, 2, 0, 0, 0, 0, 1, 1, 1]
     rows = [*range(5), *range(4, 9)]
-    assert same(tmp_path / "interpolation.png", grid(loaded.decode(way, y)[rows], columns=5))
+    ways = ["row 0\nto row 1", "row 1\nto row 2"]
+    assert beside(tmp_path / "interpolation.png", grid(loaded.decode(way, y)[rows], columns=5), ways)
