@@ -25,7 +25,7 @@ STRAY = {
     "address": re.compile(r"0x[0-9a-f]{6,}"),
     "progress bar": re.compile(r"\d%\|"),
 }
-ALWAYS = ("01_first_gan", "03_new_variant")
+ALWAYS = ("01_first_gan",)
 SLOW = [path if path.stem in ALWAYS else pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS]
 
 
