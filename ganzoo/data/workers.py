@@ -1,6 +1,7 @@
 """The path for sets that do not fit in memory: images are read by worker processes."""
 
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
@@ -193,8 +194,15 @@ def reading(
         collate_fn=collate,
         pin_memory=pin_memory,
         generator=torch.Generator(),
+        worker_init_fn=leave_signals,
         **batches,
     )
+
+
+def leave_signals(worker: int) -> None:
+    """Leave SIGTERM and Ctrl-C to the process that trains: sent to all, they would take its workers from it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def allow_files(num_workers: int) -> None:

@@ -5,12 +5,14 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli import main
+from tests.data.tools import write_images
 from tests.processes import start, start_ranks, wait
 
 WORDS = [
@@ -96,6 +98,35 @@ def test_a_run_that_is_told_to_end_says_how_to_resume(number, status, begin, tmp
     if number == signal.SIGTERM:
         last = state(tmp_path / "a" / "checkpoints" / "last.ckpt")
         assert last["global_step"] == int(said[0]), "not a batch is lost"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_a_run_and_its_workers_ends_it_as_one_to_the_run_does(number, status, begin, tmp_path):
+    write_images(tmp_path / "pictures", 800)
+    data = [
+        "--config",
+        "data/folder",
+        "--data.root",
+        "pictures",
+        "--data.size",
+        "8",
+        "--data.num_workers",
+        "2",
+        "--data.batch_size",
+        "2",
+    ]
+    (pid,) = begin(*words_of(), *data, "--run", "a")
+    begun(tmp_path / "log")
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(workers) >= 2
+    for worker in workers:
+        os.kill(int(worker), number)
+    time.sleep(0.2)
+    os.kill(pid, number)
+    assert ends([pid]) == [status]
+    text = (tmp_path / "log").read_text()
+    assert "exited unexpectedly" not in text
+    assert "Traceback" not in text
 
 
 @SLOW
