@@ -52,6 +52,7 @@ HABITS = {  # what other libraries call it
     **dict.fromkeys(("dataset", "dataroot", "data_dir", "data_path"), "--config data/NAME, or --data.root FOLDER"),
     **dict.fromkeys(("out", "output", "output_dir", "outdir", "log_dir", "logdir"), "--run"),
     **dict.fromkeys(("resume", "checkpoint", "ckpt"), "--ckpt_path"),
+    **dict.fromkeys(("batch_size", "batch", "bs"), "--data.batch_size"),
     **dict.fromkeys(("workers", "num_workers", "n_cpu"), "--data.num_workers"),
 }
 
@@ -69,7 +70,7 @@ def explain(message: str, argv: Sequence[str] = (), options: Iterable[str] = ())
     cause = " ".join(lines[:2]) if lines and lines[0].endswith(":") else (lines or message.splitlines())[0]
     if found := re.match(r"the following arguments are required: (.*)", cause):
         return missing(found[1], re.findall(r"Parser key ['\"]([\w.]+)", message)[-1:])
-    if found := re.search(r"(?:Option|accept option|unrecognized arguments:) ['\"]?-*([\w./]+)", cause):
+    if found := re.search(r"(?:Option|accept option|unrecognized arguments:) ['\"]?-*([\w./-]+)", cause):
         return unknown(found[1], argv, set(options))
     keys = re.findall(r"Parser key ['\"]([\w.]+)", message)
     where = f"{flag(keys[-1], argv)}: " if keys else ""

@@ -58,6 +58,15 @@ UNTRAINED = (
 )
 VERBS = (*TRAINED, *UNTRAINED)
 
+HABITS = {
+    "train": "fit",
+    "sample": "generate",
+    "eval": "test",
+    "evaluate": "test",
+    "publish": "export",
+    "download": "fetch",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
@@ -92,7 +101,8 @@ def answer(argv: list[str]) -> int:
         return 0
     verb, rest = argv[0], argv[1:]
     if verb not in VERBS:
-        raise ValueError(f"no verb {verb!r}{nearest(verb, VERBS)} (see `ganzoo --help`)")
+        meant = f": here it is {HABITS[verb]!r}" if verb in HABITS else nearest(verb, VERBS)
+        raise ValueError(f"no verb {verb!r}{meant} (see `ganzoo --help`)")
     if verb in TRAINED:
         return trained(verb, rest)
     run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)

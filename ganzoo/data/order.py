@@ -41,7 +41,8 @@ class Order:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if n < batch_size * world_size:
             raise ValueError(
-                f"{n} images do not fill a batch of {batch_size} on each of {world_size}: lower batch_size"
+                f"{n} training images do not fill a batch of {batch_size}"
+                f"{f' on each of {world_size} ranks' if world_size > 1 else ''}: lower batch_size (--data.batch_size)"
             )
         self.n, self.batch_size, self.seed, self.rank, self.world_size = n, batch_size, seed, rank, world_size
         self.epoch = 0

@@ -199,6 +199,7 @@ def test_declared_defaults_are_a_layer_below_the_command_line(cli):
     ("words", "message"),
     [
         ("tset", "no verb 'tset': did you mean 'test'? (see `ganzoo --help`)"),
+        ("train --model NSGAN", "no verb 'train': here it is 'fit' (see `ganzoo --help`)"),
         ("fit --model NSGN", "no model 'NSGN': did you mean 'NSGAN'? (`ganzoo list models` shows all)"),
         ("fit --model=NSGN", "no model 'NSGN': did you mean 'NSGAN'? (`ganzoo list models` shows all)"),
         (
@@ -229,6 +230,7 @@ def test_a_wrong_call_is_one_line_with_the_nearest_name(words, message, refused)
     ("words", "message"),
     [
         ("--model.gp_wieght 3", "no argument '--model.gp_wieght': did you mean '--model.gp_weight'?"),
+        ("--batch-size 3", "no argument '--batch-size': here it is --data.batch_size"),
         ("--config '{model: {init_args: {gp_wieght: 3}}}'", "no argument 'gp_wieght': did you mean 'model.gp_weight'?"),
         ("--model.gp_wieght=3", "no argument '--model.gp_wieght': did you mean '--model.gp_weight'?"),
         ("--trainer.max_step 5", "no argument '--trainer.max_step': did you mean '--trainer.max_steps'?"),

@@ -94,7 +94,7 @@ def test_reading_twice_gives_the_same_tensor():
         (lambda: Digits(size=0), r"size must be a side from 1 to 8192, or two: \[height, width\]; got 0"),
         (lambda: Digits().labels("dev"), "split must be one of train, val, test, got 'dev'"),
         (lambda: list(Digits().images("val", 10_000)), "the val split has 179 images, asked for 10000"),
-        (lambda: Digits(batch_size=2000).train_dataloader(), "1442 images do not fill a batch of 2000"),
+        (lambda: Digits(batch_size=2000).train_dataloader(), "1442 training images do not fill a batch of 2000"),
     ],
 )
 def test_what_cannot_be_is_refused(call, message):
