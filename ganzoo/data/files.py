@@ -58,7 +58,8 @@ class Files:
         except (OSError, SyntaxError, ValueError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
-                f"{entry.name} is not a readable image ({why}): replace it, or set on_corrupt='skip' (--data.on_corrupt skip)",
+                f"{entry.name} is not a readable image ({why}): replace it, or set on_corrupt='skip'"
+                " (--data.on_corrupt skip)",
                 entry.name,
             ) from error
         return resize_uint8(pixels[None], self.size)[0], entry.label

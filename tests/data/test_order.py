@@ -96,7 +96,10 @@ def test_coins_are_fair_and_differ_between_epochs():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 7, "batch_size": 4, "world_size": 2}, "7 training images do not fill a batch of 4 on each of 2 ranks: lower"),
+        (
+            {"n": 7, "batch_size": 4, "world_size": 2},
+            "7 training images do not fill a batch of 4 on each of 2 ranks: lower",
+        ),
         ({"n": 7, "batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"n": 7, "batch_size": 1, "rank": 2, "world_size": 2}, "rank must be from 0 to 1, got 2"),
     ],
