@@ -1,10 +1,11 @@
 """Writing files whole or not at all, and where ganzoo keeps what it can compute again."""
 
 import contextlib
+import math
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,27 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def read_arrays(path: Path) -> dict[str, Any]:
+def write_arrays(path: Path, arrays: dict[str, Any], compressed: bool = False) -> None:
+    """Write arrays as a npz file, whole or not at all."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            (np.savez_compressed if compressed else np.savez)(file, **arrays)
+
+    write_atomically(path, write)
+
+
+def read_arrays(path: Path, limits: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Return the arrays of a npz file by their names, or the one of a npy file as ""; nothing in it is run.
+
+    Args:
+        path: The file.
+        limits: The most bytes of each array of a npz; all others are left unread. None: all of any size.
 
     Raises:
         FileNotFoundError: there is no file.
-        ValueError: it is damaged, cut off, or needs pickle.
+        ValueError: it is damaged, cut off, or needs pickle, or an array is larger than its limit.
     """
     import numpy as np
 
@@ -67,7 +83,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
             if isinstance(found, np.ndarray):
                 return {"": found}
             with found as file:
-                return {name: np.asarray(file[name]) for name in file.files}
+                sizes = {part.filename.removesuffix(".npy"): part.file_size for part in file.zip.infolist()}
+                most = {n: limits[n] for n in limits if n in sizes} if limits else dict.fromkeys(sizes, math.inf)
+                arrays = {name: np.asarray(file[name]) for name, limit in most.items() if sizes[name] <= limit}
     except DAMAGE as error:
         why = "" if "allow_pickle" in str(error) else f": {error}"  # numpy's advice would be to run what it holds
         raise ValueError(f"{path} is damaged, cut off, or no npz without pickle{why}") from error
+    for name in sorted(most.keys() - arrays.keys()):
+        raise ValueError(f"{path}: {name} has {sizes[name]} bytes, more than {most[name]}")
+    return arrays

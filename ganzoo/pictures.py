@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ganzoo.files import write_atomically
+from ganzoo.files import write_arrays, write_atomically
 from ganzoo.pixels import MODES, to_uint8
 
 BARS = 80  # of a histogram of points in one dimension
@@ -228,12 +228,7 @@ def save_npz(samples: Tensor, seeds: Sequence[int], path: Path, labels: Tensor |
     arrays: dict[str, Any] = {"images": values.numpy(), "seeds": np.array(seeds)}
     if labels is not None:
         arrays["labels"] = labels.numpy()
-
-    def write(temporary: Path) -> None:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    write_atomically(path, write)
+    write_arrays(path, arrays, compressed=True)
     return path
 
 

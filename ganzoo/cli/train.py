@@ -20,12 +20,13 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from ganzoo.callbacks import Checkpoints, Compile, Evaluate, SampleGrid, SampleWriter, Watch
+from ganzoo.callbacks import Checkpoints, Compile
 from ganzoo.callbacks.checkpoints import lost_rank
 from ganzoo.callbacks.condition import condition_of
 from ganzoo.cli import own
 from ganzoo.cli.explain import explain, missing
 from ganzoo.cli.given import given_generator, take_published, take_weights
+from ganzoo.cli.known import ARGUMENTS
 from ganzoo.cli.layers import layered
 from ganzoo.cli.run_config import RunConfig, network_arguments
 from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
@@ -66,11 +67,8 @@ class ZooCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the callbacks that every run has, the run's folder, and the links between data and networks."""
-        parser.add_lightning_class_args(Evaluate, "evaluate")
-        parser.add_lightning_class_args(SampleGrid, "grid")
-        parser.add_lightning_class_args(Watch, "watch")
-        parser.add_lightning_class_args(Checkpoints, "checkpoint")
-        parser.add_lightning_class_args(SampleWriter, "samples")
+        for name in [name for name in ARGUMENTS if name != "trainer"]:
+            parser.add_lightning_class_args(ARGUMENTS[name], name)
         parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/MODEL-DATA).")
         parser.add_argument(
             "--generator",

@@ -7,20 +7,8 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from lightning.pytorch import Trainer
-
-from ganzoo.callbacks import Checkpoints, Evaluate, SampleGrid, SampleWriter, Watch
+from ganzoo.cli.known import ARGUMENTS, OBJECTS
 from ganzoo.trust import KEYS, hints_of
-
-SECTIONS: dict[str, type] = {
-    "trainer": Trainer,
-    "evaluate": Evaluate,
-    "grid": SampleGrid,
-    "watch": Watch,
-    "checkpoint": Checkpoints,
-    "samples": SampleWriter,
-}
-OBJECTS = ("model", "data")
 
 
 def check_layer(layer: Mapping[str, Any], source: str) -> None:
@@ -30,7 +18,7 @@ def check_layer(layer: Mapping[str, Any], source: str) -> None:
         ValueError: names the file, the part, and what it must be.
     """
     where = "" if source.lstrip().startswith("{") else f"{source[:200]}: "
-    for key in SECTIONS.keys() & layer.keys():
+    for key in ARGUMENTS.keys() & layer.keys():
         if not isinstance(layer[key], dict):
             raise ValueError(
                 f"{where}{key} must hold names with values, got {show(layer[key])}: leave it out for the defaults"
@@ -95,7 +83,7 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: names the argument.
     """
-    for key, cls in SECTIONS.items():
+    for key, cls in ARGUMENTS.items():
         check_nulls(cls, config.get(key) or {}, key)
     for key in OBJECTS:
         check_within(config.get(key), key)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.files import read_arrays, write_atomically
+from ganzoo.files import read_arrays, write_arrays
 
 
 class Latents(NamedTuple):
@@ -36,12 +36,7 @@ def save_latents(path: str | Path, z: Tensor, **extra: Any) -> Path:
         if array.dtype.hasobject:
             raise ValueError(f"{name} must be numbers or text, which need no pickle, got {array.dtype}")
     arrays["z"] = z.detach().cpu().float().numpy()
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-
-    write_atomically(path, write)
+    write_arrays(path, arrays)
     return path
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.metrics.arrays import read_arrays, tensor_of, write_arrays
+from ganzoo.files import write_arrays
+from ganzoo.metrics.arrays import read_statistics_file, tensor_of
 from ganzoo.metrics.features import FAMILIES, Extractor
 from ganzoo.metrics.moments import Moments
 
@@ -70,7 +71,7 @@ class Reference:
         Raises:
             ValueError: damaged, impossible as statistics, or made for something else.
         """
-        arrays = read_arrays(Path(path), dict.fromkeys(("mu", "sigma", "n", "meta", *OPTIONAL), math.inf))
+        arrays = read_statistics_file(Path(path), dict.fromkeys(("mu", "sigma", "n", "meta", *OPTIONAL), math.inf))
         kept = {name: tensor_of(arrays, name, dtype, path) for name, dtype in OPTIONAL.items() if name in arrays}
         reference = cls(
             mu=tensor_of(arrays, "mu", torch.float64, path),

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ganzoo.metrics.arrays import read_arrays, tensor_of
+from ganzoo.metrics.arrays import read_statistics_file, tensor_of
 from ganzoo.metrics.features import Extractor, file_sha256
 from ganzoo.metrics.inception import InceptionV3
 from ganzoo.metrics.references import Meta, Reference, check_statistics, compare, count_of, made_by, meta_of
@@ -44,7 +44,7 @@ def known_origin(reference: Reference) -> bool:
 
 def _read(path: Path, extractor: Extractor) -> Reference:
     d = extractor.dim
-    arrays = read_arrays(path, {"mu": MEAN, "n": HEADER, "meta": LETTERS})
+    arrays = read_statistics_file(path, {"mu": MEAN, "n": HEADER, "meta": LETTERS})
     meta = _described(arrays, path) if "meta" in arrays else {}
     mu = tensor_of(arrays, "mu", torch.float64, path)
     if mu.shape != (d,):
@@ -57,7 +57,7 @@ def _read(path: Path, extractor: Extractor) -> Reference:
             f"{path} does not name its extractor, so it is taken for Inception's, not for {extractor.id}: add"
             " --evaluate.extractor ganzoo.metrics.InceptionV3"
         )
-    sigma = tensor_of(read_arrays(path, {"sigma": 8 * d * d + HEADER}), "sigma", torch.float64, path)
+    sigma = tensor_of(read_statistics_file(path, {"sigma": 8 * d * d + HEADER}), "sigma", torch.float64, path)
     file = {"file": path.name, "file_sha256": file_sha256(path)}
     reference = Reference(mu, sigma, count_of(arrays, path), meta={**meta, **file})
     check_statistics(reference, str(path))
