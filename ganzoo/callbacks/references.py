@@ -1,5 +1,6 @@
 """What samples are judged against: real images of the data, or the statistics of a file, which are written here."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from ganzoo.callbacks.condition import labels_of
 from ganzoo.callbacks.modes import CLASSIFIERS
-from ganzoo.config import Configurable, build
+from ganzoo.config import Configurable
 from ganzoo.files import cache_dir
 from ganzoo.metrics.features import Extractor, Raw, Shrunk
 from ganzoo.metrics.lenet import LeNet64
@@ -29,8 +30,8 @@ def default_extractor(data: Any) -> Extractor:
     shape = data.image_shape
     if len(shape) == 3 and shape[0] == 1:
         return LeNet64()
-    dim = torch.Size(shape).numel()
-    return Raw(dim) if dim <= MOST or len(shape) != 3 else Shrunk(shape[0])
+    large = len(shape) == 3 and math.prod(shape) > MOST
+    return (Shrunk if large else Raw).for_images(shape)
 
 
 def references(data: Any, extractor: Extractor, given: Reference | None) -> tuple[Reference, Reference]:
@@ -98,13 +99,10 @@ def extractor_named(name: str | None, data: Any) -> Extractor:
     path = next((path for path in known if name in (path, path.rpartition(".")[2])), None)
     if path is None:
         raise ValueError(f"no extractor {name!r}: there are {', '.join(sorted(known))}")
-    sizes: dict[Any, Any] = {
-        Raw: {"dim": torch.Size(data.image_shape).numel()},
-        Shrunk: {"channels": data.image_shape[0]},
-    }
-    arguments = sizes.get(known[path], {})
-    made: Extractor = build({"class_path": path, "init_args": arguments})
-    return made
+    try:
+        return known[path].for_images(data.image_shape)
+    except TypeError as error:
+        raise ValueError(f"{path} needs arguments, which its for_images must give: {error}") from error
 
 
 def _mover(bar: Any) -> Callable[[int], None]:

@@ -1,5 +1,6 @@
 """Where a run lives: its folder, its loggers, its processes."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -83,8 +84,22 @@ def free_folder(base: Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run was started in a folder."""
-    return (folder / "checkpoints").is_dir() or (folder / "config.yaml").is_file()
+    """Whether a folder has a run's checkpoints, or a process trains in it."""
+    return (folder / "checkpoints").is_dir() or locked(folder)
+
+
+def locked(folder: Path) -> bool:
+    """Whether a process trains in a folder."""
+    if folder.resolve() in LOCKS:  # closing the file again would end our own lock
+        return True
+    if fcntl is None:
+        return False
+    with contextlib.suppress(FileNotFoundError), open(folder / ".lock", "r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def short_name(config: Any) -> str:

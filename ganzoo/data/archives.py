@@ -16,7 +16,7 @@ from ganzoo.files import cache_dir, write_atomically
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")  # of a film the first frame
 LABELS = "dataset.json"  # the classes of pictures by their names, as StyleGAN's tools write them
-LARGEST = 2**28  # bytes of an encoded picture
+MOST = 2**28  # bytes of an encoded picture
 BLOCK = 2**20  # bytes that are unpacked at a time
 HEADER = 30  # bytes of a zip member's header in front of its name
 
@@ -41,8 +41,8 @@ class Entry(NamedTuple):
             OSError: the file is gone or cannot be read.
             ValueError: what is there is damaged or too large for a picture.
         """
-        if max(self.size, self.deflated) > LARGEST:
-            raise ValueError(f"it has more than {LARGEST} bytes")
+        if max(self.size, self.deflated) > MOST:
+            raise ValueError(f"it has more than {MOST} bytes")
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             data = file.read(self.size)
@@ -129,8 +129,8 @@ def _in_folder(root: Path) -> list[Entry]:
     for base, folders, files in os.walk(root, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(base, name) for name in files if name.lower().endswith((*SUFFIXES, LABELS))):
-            if path.exists():  # a link to nothing is no file
-                found.append(Entry(path.relative_to(root).as_posix(), -1, str(path), 0, path.stat().st_size))
+            size = path.stat().st_size if path.exists() else 0  # a link to nothing is said when it is read
+            found.append(Entry(path.relative_to(root).as_posix(), -1, str(path), 0, size))
     return found
 
 

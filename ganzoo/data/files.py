@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Literal
 
 import torch
@@ -52,10 +52,12 @@ class Files:
         Raises:
             CorruptImage: it cannot be read.
         """
+        from PIL.Image import DecompressionBombError
+
         entry = self.entries[key[0]]
         try:
             pixels = decode(self.encoded(entry), self.channels, self.size)
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, DecompressionBombError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
                 f"{entry.name} is not a readable image ({why}): replace it, or set on_corrupt='skip'"
@@ -72,21 +74,12 @@ def decode(data: bytes, channels: int, size: tuple[int, int]) -> Tensor:
 
     from ganzoo.pictures import eight_bits
 
-    with refused(Image.DecompressionBombError), Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data)) as image:
         scale = min(image.height / size[0], image.width / size[1])
         height, width = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
         left, top = (image.width - width) // 2, (image.height - height) // 2
         middle = eight_bits(image, channels).crop((left, top, left + width, top + height))
     return torch.from_numpy(np.array(middle)).view(height, width, channels).permute(2, 0, 1)
-
-
-@contextmanager
-def refused(kind: type[Exception]) -> Iterator[None]:
-    """Raise what is of another ``kind`` as a ValueError."""
-    try:
-        yield
-    except kind as error:
-        raise ValueError(str(error)) from error
 
 
 class FileData(ImageData):

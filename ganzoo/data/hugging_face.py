@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ganzoo.data.archives import Entry
 from ganzoo.data.files import FileData, Scan, split_named
-from ganzoo.data.workers import OnCorrupt
 
 SAVED = ("dataset_dict.json", "state.json")  # in folders written by save_to_disk
 
@@ -41,15 +40,7 @@ class HuggingFace(FileData):
         size: Side that the central square of an image is resized to; or [height, width], for the middle of that shape.
         image: The column with the pictures.
         label: The column with the classes; none: one class, "image".
-        channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity.
-        batch_size: Images per batch and process.
-        seed: Seed of the order of the training images.
-        hflip: Mirror each training image with probability 1/2.
-        num_workers: Number of processes that read; 0: the one that trains.
-        in_memory: Decode every image once and keep the pixels.
-        on_corrupt: "raise", or "skip" to take the next readable image of the split in place of a corrupt one.
-        val_fraction: Share of the images for validation, if the set has no such split.
-        test_fraction: Share of the images for testing, if the set has no such split.
+        **others: As ``FileData``: channels, batch_size, seed, hflip, num_workers, in_memory, on_corrupt, fractions.
 
     Raises:
         ValueError: an argument is out of range.
@@ -63,29 +54,9 @@ class HuggingFace(FileData):
         size: int | tuple[int, int],
         image: str = "image",
         label: str | None = "label",
-        channels: Literal[1, 2, 3, 4] = 3,
-        batch_size: int = 64,
-        seed: int = 0,
-        hflip: bool = False,
-        num_workers: int = 2,
-        in_memory: bool = False,
-        on_corrupt: OnCorrupt = "raise",
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.1,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            root,
-            size,
-            channels,
-            batch_size,
-            seed,
-            hflip,
-            num_workers,
-            in_memory,
-            on_corrupt,
-            val_fraction,
-            test_fraction,
-        )
+        super().__init__(root, size, **others)
         self.columns = image, label
 
     def scan(self) -> Scan:

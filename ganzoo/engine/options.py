@@ -76,7 +76,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {  # what fits, and what t
     ),
     "sync_batchnorm": (
         lambda on: not on,
-        "penalties differentiate twice, which it cannot: take networks with norm layer or none, or larger batches",
+        "games were never tried with it: take networks with norm layer or none, or larger batches",
     ),
     "model_registry": (lambda name: name is None, "checkpoints are not sent: publish one by `ganzoo export`"),
 }

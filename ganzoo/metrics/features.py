@@ -1,7 +1,8 @@
 """Feature extractors: what an image becomes before any distance is measured."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -79,6 +80,11 @@ class Extractor(Configurable):
         if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
             raise ValueError(f"{self.id} takes images [N, 1 or 3, H, W] with N > 0, got {list(images.shape)}")
 
+    @classmethod
+    def for_images(cls, image_shape: Sequence[int]) -> Self:
+        """Return the extractor with the arguments that images of a shape, or points, need; here none."""
+        return cls()
+
     def extract(self, images: Tensor) -> Features:
         """Return the features of one block that has been checked and lies on the right device."""
         raise NotImplementedError
@@ -103,6 +109,11 @@ class Raw(Extractor):
         if dim < 1:
             raise ValueError(f"dim must be at least 1, got {dim}")
         self.dim = dim
+
+    @classmethod
+    def for_images(cls, image_shape: Sequence[int]) -> Self:
+        """Return the extractor of all pixels of an image, or of all coordinates of a point."""
+        return cls(math.prod(image_shape))
 
     def check(self, images: Tensor) -> None:
         """Raise ValueError where ``images`` is neither uint8 [N, ...] nor floating [N, dim]."""
@@ -134,6 +145,11 @@ class Shrunk(Extractor):
 
     def __init__(self, channels: int = 3) -> None:
         self.channels, self.dim = channels, channels * self.side**2
+
+    @classmethod
+    def for_images(cls, image_shape: Sequence[int]) -> Self:
+        """Return the extractor of images with this number of channels."""
+        return cls(image_shape[0])
 
     def check(self, images: Tensor) -> None:
         """Raise ValueError where ``images`` are not uint8 [N, channels, H, W]."""

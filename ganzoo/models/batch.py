@@ -1,7 +1,7 @@
 """What a loader hands over, as the games take it: images in [-1, 1], and what belongs to each."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,18 +29,21 @@ def as_pair(batch: Any) -> tuple[Tensor, Tensor | None]:
     return to_float(x), y
 
 
-def check_range(x: Tensor) -> None:
-    """Look at the values of a first batch of images, [N, C, H, W]; points have no range.
+def check_images(x: Tensor, image_shape: Sequence[int]) -> None:
+    """Look at a first batch of images, [N, C, H, W]; points may be anything.
 
     Raises:
-        ValueError: they lie in [0, 1], where a generator would learn grey pictures.
+        ValueError: their channels stand last, or they lie in [0, 1] or [0, 255], of which a generator makes grey ones.
     """
     if x.ndim != 4:
         return
+    if x.shape[1:] != (c_h_w := tuple(image_shape)) and x.permute(0, 3, 1, 2).shape[1:] == c_h_w:
+        raise ValueError(f"the images are {list(x.shape)}, with channels last: hand over x.permute(0, 3, 1, 2)")
     low, high = float(x.min()), float(x.max())
-    if 0 <= low < high <= 1:
+    if 0 <= low < high:
+        words = "2 * x - 1" if high <= 1 else "x / 127.5 - 1"
         raise ValueError(
-            f"the images lie from {low:.3g} to {high:.3g}, games take [-1, 1]: hand over 2 * x - 1, or uint8"
+            f"the images lie from {low:.3g} to {high:.3g}, games take [-1, 1]: hand over {words}, or uint8"
             " (torchvision: add Normalize(0.5, 0.5) behind ToTensor)"
         )
     if low < -1.001 or high > 1.001:

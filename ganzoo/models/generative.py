@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo.engine.averages import Average, averaged, mover_of
 from ganzoo.engine.game import Game
 from ganzoo.inference import Inference
-from ganzoo.models.batch import as_pair, check_range
+from ganzoo.models.batch import as_pair, check_images
 from ganzoo.roles import Classes, Condition, Discriminator, Encoder, Generator, Given, Nothing, told
 
 
@@ -121,7 +121,7 @@ class Generative(Game):
             network = getattr(self, letter)
             name = mover_of(network, players)
             self._averages.append(Average(name, players[name].every, getattr(self, f"{letter}_ema"), network))
-        self._looked = False
+        self._looked, self._alone = False, isinstance(self.trained.generator.condition, Nothing)
         self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
 
     def training_step(self, batch: object, batch_idx: int) -> STEP_OUTPUT:
@@ -130,7 +130,7 @@ class Generative(Game):
             network.batch = self.global_step
         x, y = as_pair(batch)
         if not self._looked:
-            check_range(x)
+            check_images(x, self.trained.generator.image_shape)
             self._looked = True
         return super().training_step((x, self.told_with(x, y)), batch_idx)
 
@@ -140,7 +140,7 @@ class Generative(Game):
         Raises:
             ValueError: G is conditional, and nothing was handed over with the images.
         """
-        if y is None and not isinstance(self.trained.generator.condition, Nothing):
+        if y is None and not self._alone:
             raise ValueError(
                 f"{type(self).__name__} needs labels: let the loader give (images, labels), or a dictionary"
             )

@@ -636,6 +636,29 @@ def test_a_run_is_not_written_over(home):
     assert (home / "a" / "checkpoints" / "last.ckpt").read_bytes() == before
 
 
+def test_a_start_that_failed_blocks_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["fit", "--config", "models/gan", *folder_of_classes(tmp_path / "pictures", 2, each=20), "--run", "a"]
+    broken = tmp_path / "pictures" / "class0" / "bad.png"
+    broken.write_bytes(b"junk")
+    steps = ["--trainer.max_steps", "15", "--data.val_fraction", "0", "--data.num_workers", "0"]
+    assert main([*words, *steps]) == 2
+    assert "bad.png is not a readable image" in capsys.readouterr().err
+    assert (tmp_path / "a" / "config.yaml").is_file()
+    runs.LOCKS.clear()  # as the end of the process does
+    broken.unlink()
+    assert main([*words, *steps]) == 0
+    assert runs.holds_run(tmp_path / "a")
+
+
+def test_a_folder_that_is_trained_in_is_taken(tmp_path):
+    runs.lock(tmp_path / "x")
+    assert runs.holds_run(tmp_path / "x")
+    assert in_child(lambda: int(runs.LOCKS.clear() or runs.holds_run(tmp_path / "x")), tmp_path / "log") == 1
+    os.close(runs.LOCKS.pop((tmp_path / "x").resolve()))
+    assert not runs.holds_run(tmp_path / "x")
+
+
 def test_a_new_run_gets_a_folder_of_its_own(tmp_path):
     for name in ("x", "x-2", "x-3"):
         assert free_folder(tmp_path / "x") == tmp_path / name

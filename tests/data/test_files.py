@@ -400,6 +400,14 @@ def test_writing_without_webdataset_names_the_extra(tmp_path, monkeypatch):
         write_shards(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), torch.zeros(1), str(tmp_path / "%d.tar"))
 
 
+def test_a_link_to_nothing_is_named_and_not_left_out(tmp_path):
+    folder_of(tmp_path, n=4)
+    (tmp_path / "cat" / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    data = ImageFolder(str(tmp_path), 8, num_workers=0, val_fraction=0.0, test_fraction=0.0)
+    with pytest.raises(ValueError, match=r"cat/lost\.png is not a readable image \(.*No such file"):
+        data.read("train")
+
+
 # -- open files
 
 

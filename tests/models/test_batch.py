@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from ganzoo.models.batch import as_pair, check_range
+from ganzoo.models.batch import as_pair, check_images
 from tests.zoo import make, trainer, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:You defined a .validation_step.")
@@ -67,6 +67,14 @@ def test_bytes_become_floats(tmp_path):
     ("rows", "message"),
     [
         (TensorDataset((X + 1) / 2, Y), r"the images lie from 0 to 0\.\d+, games take \[-1, 1\]: hand over 2 \* x - 1"),
+        (
+            TensorDataset(127.5 * (X + 1), Y),
+            r"the images lie from 0 to 25\d, games take .*: hand over x / 127.5 - 1, or uint8",
+        ),
+        (
+            TensorDataset(X.permute(0, 2, 3, 1), Y),
+            r"the images are \[8, 8, 8, 1\], with channels last: hand over x.perm",
+        ),
         (TensorDataset((X * 100).long(), Y), "images must be uint8, or floats in .*, got torch.int64"),
         (TensorDataset(X, Y, Y), "a batch must be images x, .* got list of 3"),
         (Rows(lambda i: {"picture": X[i]}), "a batch must be images x, .* got one with 'picture'"),
@@ -87,7 +95,7 @@ def test_what_may_well_be_right_is_taken():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for x in (X, torch.zeros(2, 1, 8, 8), torch.rand(4, 2), X.clamp(-1e-3, 1)):
-            check_range(x)
+            check_images(x, (1, 8, 8))
     x, y = as_pair((X, Y))
     assert x is X
     assert y is Y
