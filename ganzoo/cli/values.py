@@ -10,6 +10,8 @@ from typing import Any
 from ganzoo.cli.known import ARGUMENTS, OBJECTS
 from ganzoo.trust import KEYS, hints_of
 
+LINKED = ("image_shape", "num_classes")  # arguments of networks that the data fills in, after this check
+
 
 def check_layer(layer: Mapping[str, Any], source: str) -> None:
     """Refuse a layer whose parts are not of the form that they need.
@@ -111,7 +113,7 @@ def check_nulls(cls: type, arguments: Mapping[str, Any], where: str) -> None:
     for name, value in arguments.items():
         if value is not None:
             check_within(value, f"{where}.{name}")
-        elif name in hints and name in defaults and defaults[name].default is not None:
+        elif name not in LINKED and name in hints and name in defaults and defaults[name].default is not None:
             kinds = typing.get_args(hints[name]) or (hints[name],)
             if not {NoneType, Any} & set(kinds) and typing.get_origin(hints[name]) is not typing.Literal:
                 raise ValueError(f"{where}.{name} cannot be null: leave it out for its default, or give a value")

@@ -33,6 +33,13 @@ class MyG(MLPGenerator):
     """As MLPGenerator, but mine."""
 
 
+class Shaped(MLPGenerator):
+    """Its shape has no default."""
+
+    def __init__(self, image_shape: tuple[int, ...], hidden: int = 8) -> None:
+        super().__init__(image_shape, width=hidden)
+
+
 class Mark(lightning.Callback):
     """Leaves a mark."""
 
@@ -51,6 +58,14 @@ def home(tmp_path, monkeypatch):
     yield tmp_path
     for name in [name for name in sys.modules if name.startswith("my_gan_of_test")]:
         del sys.modules[name]
+
+
+def test_a_network_whose_shape_has_no_default_gets_that_of_the_data(home):
+    words = ["--config", "models/nsgan", "--config", "data/digits", "--trainer.max_steps", "1", "--run", "s"]
+    mine = ["--import", "my_gan_of_test", "--model.generator", "my_gan_of_test.Shaped"]
+    status, text = call(home, "fit", *words, *mine)
+    assert status == 0, text
+    assert (home / "s" / "checkpoints" / "last.ckpt").is_file()
 
 
 @pytest.mark.parametrize(
