@@ -1,7 +1,9 @@
 """The path for sets that do not fit in memory: images are read by worker processes."""
 
+import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
@@ -200,9 +202,23 @@ def reading(
 
 
 def leave_signals(worker: int) -> None:
-    """Leave SIGTERM and Ctrl-C to the process that trains: sent to all, they would take its workers from it."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Leave SIGTERM and Ctrl-C to the process that trains: sent to all, they would take its workers from it.
+
+    Only the SIGTERM of that process itself, by which it ends what it needs no more, is obeyed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    trainer = multiprocessing.parent_process()
+    if trainer is None or not hasattr(signal, "sigwaitinfo"):  # macOS does not tell who has sent a signal
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=obey, args=(trainer.pid,), daemon=True).start()
+
+
+def obey(pid: int | None) -> None:
+    """End this process when the process ``pid`` sends SIGTERM."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != pid:
+        pass
+    os._exit(0)  # as torch's own handler does: the end is wanted
 
 
 def allow_files(num_workers: int) -> None:

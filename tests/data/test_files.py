@@ -1,6 +1,7 @@
 import io
 import os
 import random
+import subprocess
 import sys
 import tarfile
 import warnings
@@ -437,3 +438,19 @@ def test_too_few_open_files_are_an_error_and_not_a_wait(tmp_path, monkeypatch):
 
 def data_in(tmp_path, split):
     return folder_of(tmp_path).read(split)[0]
+
+
+LEFT = """
+import sys
+from ganzoo.data import ImageFolder
+data = ImageFolder(sys.argv[1], 8, num_workers=2, batch_size=2)
+batches = iter(data.train_dataloader())
+next(batches)
+raise SystemExit("ended")
+"""
+
+
+def test_a_process_that_ends_with_its_workers_at_work_ends_them(tmp_path):
+    folder_of(tmp_path)
+    ended = subprocess.run([sys.executable, "-c", LEFT, tmp_path], timeout=30, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "ended\n")
