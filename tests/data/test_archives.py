@@ -157,6 +157,9 @@ def test_the_labels_of_stylegans_tools_are_taken(tmp_path):
     found = [(int(x[0, 0, 0]), int(y)) for split in SPLITS for x, y in zip(*data.read(split), strict=True)]
     assert sorted(found) == [(i, i % 3) for i in range(6)]
     assert data.classes == ("0", "1", "2")
+    before = ImageFolder(str(tmp_path), 8).fingerprint("train")
+    labels.write_text(json.dumps({"labels": [[name, (i + 1) % 3] for i, name in enumerate(names)]}))
+    assert ImageFolder(str(tmp_path), 8).fingerprint("train") != before
     labels.write_text(json.dumps({"labels": None}))
     assert ImageFolder(str(tmp_path), 8).classes == ("00000",)
 
