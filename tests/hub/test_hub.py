@@ -119,6 +119,7 @@ def test_an_export_that_was_killed_between_two_files_is_no_model(at, run, publis
     if at == 0:
         assert {file.name: file.read_bytes() for file in published.iterdir()} == old
     elif "config.json" in written:
+        assert written[-1] == "config.json", "the card is written before it"
         assert torch.equal(ganzoo.load(published).sample(4), other.sample(4))
     else:
         with pytest.raises(ValueError, match=r"export|publish|sha256|hash"):

@@ -25,7 +25,14 @@ NORMS = {
     ResNetDiscriminator: ("batch", "layer", "instance", "spectral", "none"),
 }
 SIZES = (8, 16, 28, 32, 64, 128, 256)
-ODD = [(1, 20, 20), (3, 48, 48), (2, 13, 9), (7, 100, 100), (4, 16, 40)]  # with a remainder, not square, more channels
+ODD = [
+    (1, 20, 20),
+    (1, 20, 24),
+    (3, 48, 48),
+    (2, 13, 9),
+    (7, 100, 100),
+    (4, 16, 40),
+]  # with a remainder, not square, more channels
 SHAPES = [*((c, s, s) for s in SIZES for c in (1, 3)), *ODD]
 NORMED_G = [(cls, norm) for cls in GENERATORS for norm in NORMS[cls] if norm != "virtual"]  # needs a reference
 NORMED_D = [(cls, norm) for cls in DISCRIMINATORS for norm in NORMS[cls]]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ganzoo.networks import ResNetDiscriminator, ResNetGenerator
+from ganzoo.networks.resnet import _Residual
 from tests.networks.nets import weights_of
 
 
@@ -51,3 +52,15 @@ def test_resnet_blocks_add_to_a_stream_that_they_leave_as_it_is(cls: type, norm:
         total = block(x)
         assert torch.equal(x, before)
         torch.testing.assert_close(total, block.residual(before.clone()) + block.shortcut(before))
+
+
+def test_maps_are_halves_rounded_up() -> None:
+    G, D = ResNetGenerator((1, 100, 30), width=4), ResNetDiscriminator((1, 100, 30), width=4)
+    seen: dict[str, list[tuple[int, ...]]] = {"G": [], "D": []}
+    for name, net in (("G", G), ("D", D)):
+        for block in net.modules():
+            if isinstance(block, _Residual):
+                block.register_forward_hook(lambda m, i, out, name=name: seen[name].append(tuple(out.shape[2:])))
+    D(G(torch.randn(2, G.prior.dim)))
+    assert seen["G"] == [(25, 8), (50, 15), (100, 30)]
+    assert seen["D"] == [(50, 15), (25, 8), (25, 8), (25, 8)]
