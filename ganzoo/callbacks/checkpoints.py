@@ -61,6 +61,8 @@ class Checkpoints(Checkpoint):
         Raises:
             ValueError: it is other data.
         """
+        if _trial(trainer):
+            return
         now = content(trainer)
         compare(self.data, now, self.on_changed_data)
         self.data = now
