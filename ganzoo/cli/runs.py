@@ -55,7 +55,7 @@ def lock(run: Path) -> None:
     Raises:
         ValueError: another process trains there.
     """
-    if fcntl is None or run.resolve() in LOCKS or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if fcntl is None or run.resolve() in LOCKS or not first():
         return
     run.mkdir(parents=True, exist_ok=True)
     file = os.open(run / ".lock", os.O_WRONLY | os.O_CREAT)
@@ -67,6 +67,12 @@ def lock(run: Path) -> None:
     LOCKS[run.resolve()] = file
     for path in run.rglob("*.part"):
         path.unlink(missing_ok=True)
+
+
+def first() -> bool:
+    """Whether this process is the first rank of its run, on whichever machine."""
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    return all(int(os.environ.get(name, "0")) == 0 for name in ranks)
 
 
 def requeued() -> bool:
@@ -89,10 +95,10 @@ def holds_run(folder: Path) -> bool:
 
 
 def locked(folder: Path) -> bool:
-    """Whether a process trains in a folder."""
+    """Whether a process that is no rank of this run trains in a folder."""
     if folder.resolve() in LOCKS:  # closing the file again would end our own lock
         return True
-    if fcntl is None:
+    if fcntl is None or not first():
         return False
     with contextlib.suppress(FileNotFoundError), open(folder / ".lock", "r+b") as file:
         try:

@@ -651,6 +651,20 @@ def test_a_start_that_failed_blocks_nothing(tmp_path, monkeypatch, capsys):
     assert runs.holds_run(tmp_path / "a")
 
 
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_other_ranks_look_at_no_lock_and_take_none(name, tmp_path, monkeypatch):
+    runs.lock(tmp_path / "x")
+
+    def other():
+        runs.LOCKS.clear()
+        monkeypatch.setenv(name, "1")
+        runs.lock(tmp_path / "x")
+        return int(runs.holds_run(tmp_path / "x"))
+
+    assert in_child(other, tmp_path / "log") == 0, (tmp_path / "log").read_text()
+    os.close(runs.LOCKS.pop((tmp_path / "x").resolve()))
+
+
 def test_a_folder_that_is_trained_in_is_taken(tmp_path):
     runs.lock(tmp_path / "x")
     assert runs.holds_run(tmp_path / "x")
