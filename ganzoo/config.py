@@ -130,6 +130,8 @@ def build(config: Config) -> Any:
     try:
         return cls(**arguments)
     except TypeError as error:
+        if unknown := [name for name in arguments if name not in takes(cls)]:
+            raise ValueError(f"{path} takes no argument {unknown[0]!r}: there are {', '.join(takes(cls))}") from error
         raise ValueError(f"{path} cannot be made from {sorted(arguments)}: {error}") from error
 
 
@@ -174,7 +176,33 @@ def _recording(init: Callable[..., None]) -> Callable[..., None]:
                     recorded[name] = plain(bound.arguments[name])
         init(self, *args, **kwargs)
 
+    wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[p.replace(default=_shown(p.default)) for p in signature.parameters.values()]
+    )
     return wrapped
+
+
+class Shown(dict[str, Any]):
+    """The configuration of an object that is a default: a command line can take it apart, and it reads as a call."""
+
+    def __repr__(self) -> str:
+        """Return how the object is made, such as ``Normal(dim=64)``."""
+        return _call(self)
+
+
+def _call(value: Any) -> str:
+    if isinstance(value, dict) and "class_path" in value:
+        arguments = ", ".join(f"{name}={_call(given)}" for name, given in value.get("init_args", {}).items())
+        return f"{value['class_path'].rpartition('.')[2]}({arguments})"
+    return repr(value)
+
+
+def _shown(default: Any) -> Any:
+    """Return a default as a signature shows it: an object by its configuration, if it has one."""
+    try:
+        return Shown(default.config()) if isinstance(default, Configurable) else default
+    except ValueError:
+        return default
 
 
 def _with_defaults(cls: Any, defaults: dict[str, Any]) -> Callable[..., None]:
@@ -202,8 +230,8 @@ def _with_defaults(cls: Any, defaults: dict[str, Any]) -> Callable[..., None]:
 def _declared(
     signature: inspect.Signature, taken: dict[str, inspect.Parameter], defaults: dict[str, Any]
 ) -> inspect.Signature:
-    """Return a signature with other defaults: an object as its configuration, which a command line can take apart."""
-    shown = {name: value.config() if isinstance(value, Configurable) else value for name, value in defaults.items()}
+    """Return a signature with other defaults."""
+    shown = {name: _shown(value) for name, value in defaults.items()}
     parameters = [p.replace(default=shown.pop(p.name, p.default)) for p in signature.parameters.values()]
     passed_on = [
         taken[name].replace(default=value, kind=inspect.Parameter.KEYWORD_ONLY) for name, value in shown.items()

@@ -97,8 +97,8 @@ SMALL = {
 }
 
 
-def test_the_game_of_two_generators_goes_from_fit_to_export_in_a_file_of_its_own(tmp_path):
-    for name in ("my_gan.py", "my_gan.yaml"):
+def test_own_networks_and_a_game_of_two_generators_go_from_fit_to_export_in_files_of_their_own(tmp_path):
+    for name in ("my_gan.py", "my_gan.yaml", "my_net.py"):
         (tmp_path / name).write_text(FILES[name])
 
     def work():
@@ -108,7 +108,8 @@ def test_the_game_of_two_generators_goes_from_fit_to_export_in_a_file_of_its_own
             _, verb, *words = shlex.split(command)
             verbs.append(verb)
             assert main([verb, *words, *SMALL.get(verb, "").split()]) == 0, command
-        assert verbs == ["fit", "test", "generate", "export"]
+        assert verbs == ["fit", "generate", "fit", "test", "generate", "export"]
+        assert ganzoo.load("wide/checkpoints/last.ckpt").generator.body[0].out_features == 128
         two = ganzoo.load("published/two").networks["generator_two"]
         game = ganzoo.load_game("two/checkpoints/last.ckpt")
         assert torch.equal(*(ganzoo.inference.sample_seeds(G, range(3)) for G in (two, game.H_ema)))

@@ -74,6 +74,7 @@ NO_TORCH = [
     "catalogue",
     "cli",
     "cli.front",
+    "cli.images",
     "cli.verbs",
     "cli.parser",
     "cli.own",

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from ganzoo import __version__
@@ -69,7 +70,8 @@ HABITS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status."""
+    """Run the command; return the exit status. A warning is one line, without the line of source that it comes from."""
+    warnings.formatwarning = lambda message, *_, **__: f"ganzoo: warning: {' '.join(str(message).split())}\n"
     try:
         return answer(own.bring(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:

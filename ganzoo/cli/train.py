@@ -47,7 +47,7 @@ class Arguments(LightningArgumentParser):
     """A parser that takes no abbreviations, and whose errors can be explained."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+        super().__init__(*args, **{"allow_abbrev": False, "prog": "ganzoo", **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Hand the message to ``explain``."""

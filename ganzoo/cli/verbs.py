@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganzoo.catalogue import find_config, nearest
+from ganzoo.catalogue import nearest
+from ganzoo.cli import own
+from ganzoo.cli.images import DATA, data_arguments, data_named, data_of
 from ganzoo.cli.parser import Parser, parse_labels
 from ganzoo.latent.words import read_numbers
 
@@ -133,12 +135,13 @@ def edit(rest: list[str]) -> int:
 def neighbours(rest: list[str]) -> int:
     """Write samples beside the training images nearest to them."""
     parser = start("neighbours", "Has G copied? Samples beside the nearest: a picture and a CSV.", seeds="0-31")
-    parser.add_argument("--data", required=True, help="configuration of the training images, such as data/mnist")
+    parser.add_argument("--data", help=f"the training images: {DATA} (default: those of the model's run)")
+    rest, arguments = data_arguments(rest)
     given = parser.parse_args(rest)
     from ganzoo.latent import verbs
 
     model, z, labels, names = started(given)
-    data = data_named(given.data)
+    data = data_named(given.data, arguments) if given.data else data_of(model, arguments)
     images, y = data.arrays("train")
     classes = y if data.num_classes else None
     print(verbs.neighbours(model, z, images, given.out, labels, names=names, classes=classes))
@@ -154,11 +157,7 @@ def reference(rest: list[str]) -> int:
         " pytorch-fid, clean-fid and EDM can read it. Their own npz with mu and sigma can be judged against too,"
         " with Inception's features.",
     )
-    parser.add_argument(
-        "--data",
-        required=True,
-        help="configuration of the images: data/mnist, a YAML file with data of yours, config.yaml of a run",
-    )
+    parser.add_argument("--data", required=True, help=DATA)
     parser.add_argument("--out", required=True, metavar="FILE", help="the npz to write")
     parser.add_argument(
         "--extractor",
@@ -167,32 +166,13 @@ def reference(rest: list[str]) -> int:
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="train", help="(default: train)")
     parser.add_argument("--n", type=int, help="only the first N images (default: all)")
+    rest, arguments = data_arguments(rest)
     given = parser.parse_args(rest)
-    data = data_named(given.data)
+    data = data_named(given.data, arguments)
     from ganzoo.callbacks.references import extractor_named, write_statistics
 
     print(write_statistics(data, given.out, extractor_named(given.extractor, data), given.split, given.n))
     return 0
-
-
-def data_named(name: str) -> Any:
-    """Return the images that a configuration names.
-
-    Raises:
-        ValueError: there is no such configuration, or it names none.
-    """
-    import yaml
-
-    from ganzoo.config import build
-    from ganzoo.data import ImageData
-
-    config = yaml.safe_load(Path(find_config(name)).read_text())
-    if "data" not in config:
-        raise ValueError(f"{name} names no data: use one such as data/mnist (`ganzoo list configs` shows all)")
-    data = build(config["data"])
-    if not isinstance(data, ImageData):
-        raise ValueError(f"{name}: data must be a set of images, got {type(data).__name__}")
-    return data
 
 
 def start(verb: str, description: str, seeds: str) -> Parser:
@@ -271,7 +251,7 @@ def export(rest: list[str]) -> int:
     given = parser.parse_args(rest)
     from ganzoo.hub.writing import export_checkpoint
 
-    print(export_checkpoint(given.checkpoint, given.out))
+    print(export_checkpoint(given.checkpoint, given.out, own.words()))
     return 0
 
 

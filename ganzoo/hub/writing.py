@@ -89,12 +89,13 @@ def write_networks(
     return folder
 
 
-def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
+def export_checkpoint(checkpoint: str | Path, out: str | Path, words: str = "") -> str:
     """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print.
 
     Args:
         checkpoint: A .ckpt, or the folder of a run, or a published one, which is written anew.
         out: Folder.
+        words: What the commands that are printed need besides, such as `` --import my_gan``.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
@@ -110,7 +111,8 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path) -> str:
     grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
     folder = write_networks(model.networks, model.config["variant"], out, training, metrics, max(grids, default=None))
     told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
-    return f"published {path} to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo generate {folder}{told}`"
+    use = f"ganzoo.load({str(folder)!r}) or `ganzoo generate{words} {folder}{told}`"
+    return f"published {path} to {folder}: use it with {use}"
 
 
 def verdict_of(run: Path, ours: dict[str, Any]) -> dict[str, Any] | None:

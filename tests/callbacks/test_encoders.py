@@ -386,7 +386,7 @@ def test_pictures_need_an_encoder(tmp_path, capsys):
         (["edit", "--positive", "1"], "give --direction FILE, or both --positive and --negative"),
         (["edit", "--direction", "a.npz", "--positive", "1", "--negative", "2"], "give --direction FILE, or both"),
         (["edit", "--digit", "10"], "the class must be from 0 to 9, got 10"),
-        (["neighbours"], "the following arguments are required: --data"),
+        (["neighbours"], "it does not say what it was trained on: add --data, such as --data data/mnist"),
         (["neighbours", "--data", "models/dcgan"], "models/dcgan names no data: use one such as data/mnist"),
         (["neighbours", "--data", "data/mnst"], "no configuration 'data/mnst': did you mean 'data/mnist'?"),
         (["edit", "--positive", "1", "--negative", "2", "--strength=a"], "expected strengths such as -2,0,2"),

@@ -160,7 +160,9 @@ def test_a_game_of_ones_own_is_tested_exported_sampled_and_resumed(run):
     checkpoint = "a/checkpoints/last.ckpt"
     words = ["--import", "my_gan_of_test"]
     assert call(run, "test", *words, "--ckpt_path", checkpoint, "--evaluate.n", "80")[0] == 0
-    assert call(run, "export", *words, checkpoint, "--out", "published")[0] == 0
+    status, text = call(run, "export", *words, checkpoint, "--out", "published")
+    assert status == 0
+    assert "`ganzoo generate --import my_gan_of_test published`" in text
     assert call(run, "generate", checkpoint, *words, "--out", "one")[0] == 0
     assert call(run, "generate", "published", *words, "--out", "two")[0] == 0
     assert (run / "one" / "seeds-0-63.png").read_bytes() == (run / "two" / "seeds-0-63.png").read_bytes()

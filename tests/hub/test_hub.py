@@ -412,7 +412,7 @@ def set_generator(**values):
             set_generator(class_path="ganzoo.priors.Normal", init_args={}),
             "Module cannot be ganzoo.priors.Normal: it is of another",
         ),
-        (set_generator(init_args={"widht": 3}), r"cannot be made from \['widht'\]"),
+        (set_generator(init_args={"widht": 3}), r"takes no argument 'widht': there are"),
         (set_generator(init_args={"width": "16"}), "config.json describes no network"),
         (set_generator(init_args={"width": -1}), "config.json describes no network"),
         (set_generator(init_args={"width": 17}), r"belong together: net.0.weight is \[16, 4\], not \[17, 4\]"),
