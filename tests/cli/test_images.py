@@ -1,5 +1,7 @@
 """``--data`` of the verbs without a trainer."""
 
+import warnings
+
 import pytest
 
 from ganzoo.cli import main
@@ -85,3 +87,11 @@ def test_classes_of_nobody_are_not_made(folder, refused):  # noqa: F811
     (folder / "other.yaml").write_text("data: {class_path: os.system, init_args: {command: touch x}}")
     assert "os.system" not in Configurable.known
     assert "unknown class 'os.system'" in refused("neighbours", "it", "--data", "other.yaml")
+
+
+def test_a_warning_is_one_line_without_source(capsys):
+    assert main(["--version"]) == 0
+    assert (
+        warnings.formatwarning("a file\n is odd", UserWarning, "files.py", 3, "x = 1")
+        == "ganzoo: warning: a file is odd\n"
+    )
