@@ -327,7 +327,7 @@ def test_building_never_imports(tmp_path, monkeypatch):
 
 
 def test_arguments_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match="ganzoo.priors.Normal takes no argument 'dims': there are dim"):
+    with pytest.raises(ValueError, match=r"ganzoo.priors.Normal takes no argument 'dims': there are dim"):
         build({"class_path": "ganzoo.priors.Normal", "init_args": {"dims": 3, "dim": 2}})
     with pytest.raises(ValueError, match=r"Base cannot be made from \[\]: .*'a'"):
         build({"class_path": path_of(Base)})
