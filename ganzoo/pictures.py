@@ -16,6 +16,7 @@ from ganzoo.files import write_arrays, write_atomically
 from ganzoo.pixels import MODES, to_uint8
 
 BARS = 80  # of a histogram of points in one dimension
+LINES = 200  # curves of a picture at most
 TEXT, SMALLEST, LINE = 11, 8, 12  # pixels of letters where there is room, where there is little, and of a line
 MARGIN = 140  # pixels at most left of rows
 
@@ -172,6 +173,26 @@ def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:
     if bounds is not None:
         axes.set_xlim(*bounds[0])
         axes.set_ylim(*bounds[1])
+    axes.legend(loc="upper right", fontsize=7)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3].copy())
+
+
+def curves(values: Tensor, title: str) -> Image.Image:
+    """Draw positive values [N, steps] over the steps, on a logarithmic axis: each row, and their median."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=120, layout="tight")
+    axes = figure.add_subplot()
+    rows = values.detach().double().cpu().clamp(min=1e-9)
+    for row in rows[:LINES]:
+        axes.plot(row.numpy(), color="0.75", linewidth=0.7)
+    axes.plot(rows.median(dim=0).values.numpy(), color="tab:blue", label=f"median of {len(rows)}")
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_title(title, fontsize=8, wrap=True)
     axes.legend(loc="upper right", fontsize=7)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

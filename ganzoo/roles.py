@@ -108,14 +108,14 @@ class Space:
         generator: G.
         name: "z", "r", "w", ...
         prior: What latents are like there: their size, and the range of each number.
-        of: z [N, dim of z] -> latents here, [N, prior.dim].
+        of: z [N, dim of z], and the condition if there is one -> latents here, [N, prior.dim].
         make: Latents here, and the condition if there is one -> images [N, C, H, W].
     """
 
     generator: "Generator"
     name: str
     prior: Prior
-    of: Callable[[Tensor], Tensor]
+    of: Callable[..., Tensor]
     make: Callable[..., Tensor]
 
 
@@ -143,7 +143,7 @@ class Generator(Configurable, nn.Module):
     @property
     def spaces(self) -> dict[str, Space]:
         """Where latents may live, by name; z everywhere."""
-        return {"z": Space(self, "z", self.prior, of=lambda z: z, make=self)}
+        return {"z": Space(self, "z", self.prior, of=lambda z, y=None: z, make=self)}
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images [N, *image_shape] for latents z [N, dim] and labels y [N]."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from ganzoo import __version__
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.cli import own, verbs
+from ganzoo.cli.invert import invert
 from ganzoo.cli.parser import Parser
 
 HELP = """ganzoo: train, judge and use generative adversarial networks
@@ -23,7 +24,8 @@ with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see
 
 without a trainer
   generate      images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
-  encode        latents of pictures:     ganzoo encode MODEL a.png b.png --out DIR
+  invert        pictures into any model: ganzoo invert MODEL a.png b.png --out DIR
+  encode        latents by an encoder:     ganzoo encode MODEL a.png b.png --out DIR
   interpolate   from latent to latent:   ganzoo interpolate MODEL --seeds 0,5,9 --steps 16 --out DIR
   traverse      along codes, directions: ganzoo traverse MODEL --directions jacobian --seeds 0-7 --out DIR
   arithmetic    sums of latents:         ganzoo arithmetic MODEL --plus 1,2,3 --minus 4,5,6 --plus 7,8,9
@@ -46,6 +48,7 @@ LARGE = "there is not enough memory: choose smaller networks, images or batches,
 TRAINED = ("fit", "validate", "test", "predict")
 UNTRAINED = (
     "generate",
+    "invert",
     "encode",
     "interpolate",
     "traverse",
@@ -107,7 +110,8 @@ def answer(argv: list[str]) -> int:
         raise ValueError(f"no verb {verb!r}{meant} (see `ganzoo --help`)")
     if verb in TRAINED:
         return trained(verb, rest)
-    run: Callable[[list[str]], int] = list_ if verb == "list" else getattr(verbs, verb)
+    own_rooms: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert}
+    run = own_rooms.get(verb) or getattr(verbs, verb)
     return run(rest)
 
 

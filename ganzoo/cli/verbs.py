@@ -38,10 +38,11 @@ def encode(rest: list[str]) -> int:
     parser.add_argument("--out", default="latents", help="folder (default: latents)")
     given = parser.parse_args(rest)
     labels = parse_labels(given.labels)
-    from ganzoo.latent import inputs, verbs
+    from ganzoo.latent import verbs
+    from ganzoo.photos import read_images
 
     model = load(given.model)
-    print(verbs.encode(model, inputs.read_images(given.images, model.generator.image_shape), given.out, labels))
+    print(verbs.encode(model, read_images(given.images, model.generator.image_shape), given.out, labels))
     return 0
 
 
@@ -195,10 +196,11 @@ def started(given: argparse.Namespace) -> tuple[Any, Any, list[int] | None, list
     labels = parse_labels(given.labels)
     refuse_overwriting(given.out, given.latents or "")
     from ganzoo.latent import inputs
+    from ganzoo.photos import read_images
 
     model = load(given.model)
     if given.images:
-        z, labels = inputs.of_images(model, inputs.read_images(given.images, model.generator.image_shape), labels)
+        z, labels = inputs.of_images(model, read_images(given.images, model.generator.image_shape), labels)
         return model, z, labels, [Path(file).name for file in given.images]
     z, classes = inputs.labelled(model, given.latents or given.seeds)
     model.generator.condition.check(labels or classes, len(z))

@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
 from ganzoo.inference import Inference
 from ganzoo.latent.npz import load_latents
 from ganzoo.latent.words import read_numbers
-from ganzoo.pictures import eight_bits
-from ganzoo.pixels import MODES, to_float
+from ganzoo.photos import read_images
 from ganzoo.roles import Classes, Images
 
 Labels = Sequence[int] | None
@@ -143,28 +140,6 @@ def read_strengths(text: str) -> list[float]:
     if not all(math.isfinite(value) for value in values):
         raise ValueError(f"strengths must be finite numbers, got {text!r}")
     return values
-
-
-def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
-    """Read pictures as [N, C, H, W] in [-1, 1]: turned as the camera was held, cut to the middle, resized.
-
-    What is transparent lies on white.
-
-    Raises:
-        ValueError: a file is no picture, or the model's images are not such as pictures hold.
-    """
-    if len(image_shape) != 3 or image_shape[0] not in MODES:
-        raise ValueError(f"pictures have 1 to 4 channels, the model's images have the shape {tuple(image_shape)}")
-    c, h, w = image_shape
-    images = []
-    for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):
-        try:
-            with Image.open(file) as opened:
-                upright = eight_bits(ImageOps.exif_transpose(opened), c)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f"cannot read {file} as a picture: {error}") from error
-        images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
-    return to_float(torch.stack(images))
 
 
 def sources(model: Inference, files: Sequence[str | Path]) -> Tensor:

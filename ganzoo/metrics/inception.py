@@ -2,17 +2,14 @@
 
 import io
 import os
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
 from ganzoo.metrics.features import Extractor, Features, file_sha256
+from ganzoo.metrics.tensors import read_tensors
 
 ENVIRONMENT = "GANZOO_WEIGHTS"
 OFFICIAL_PREFIX = "6726825d"  # torch-hub's rule: the end of the file's name is the start of its SHA-256
@@ -53,19 +50,19 @@ class InceptionV3(Extractor):
 
     def __init__(self, weights: str | None = None) -> None:
         self.path = find_weights(weights)
-        state = read_tensors(self.path)
+        state = read_tensors(self.path, LARGEST, REMEDY)
         self.sha256 = file_sha256(self.path)
         self.official = self.sha256.startswith(OFFICIAL_PREFIX)
         self.id = "inception-2015-12-05" if self.official else f"inception-unverified-{self.sha256[:8]}"
-        self._network = inception(state, str(self.path))
+        self.network = inception(state, str(self.path))
 
     def extract(self, images: Tensor) -> Features:
         """Return features [N, 2048] and unbiased logits [N, 1008]; grey is repeated to RGB."""
-        return Features(*self._network.eval()(images.expand(-1, 3, -1, -1)))
+        return Features(*self.network.eval()(images.expand(-1, 3, -1, -1)))
 
     def to(self, device: torch.device | str) -> Self:
         """Move to ``device`` and return itself."""
-        self._network.to(device)
+        self.network.to(device)
         return super().to(device)
 
 
@@ -99,36 +96,6 @@ def _cached() -> Path:
     except (OSError, RuntimeError) as error:
         raise ValueError(f"no Inception weights, and the download failed ({error}): {REMEDY}") from error
     return path
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from a .safetensors or a .pth file without running anything that is in it.
-
-    Raises:
-        ValueError: not such a file, a much larger one, or it holds more than named tensors.
-    """
-    if (size := unpacked(path)) > LARGEST:
-        raise ValueError(f"{path} holds {size} bytes, weights of Inception have 96 MB: {REMEDY}")
-    try:
-        if path.suffix == ".safetensors":
-            return load(path.read_bytes())
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        reason = "other objects" if "weights_only" in str(error) else first  # torch would say how to run what it holds
-        raise ValueError(f"{path} holds no plain tensors ({reason}): {REMEDY}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} should hold a dict of tensors, holds {type(state).__name__}: {REMEDY}")
-    return state
-
-
-def unpacked(path: Path) -> int:
-    """Return the bytes of a file, those of an archive when it is unpacked."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return sum(part.file_size for part in archive.infolist())
-    except zipfile.BadZipFile:
-        return path.stat().st_size
 
 
 def check_network(state: dict[str, Tensor], source: str) -> None:

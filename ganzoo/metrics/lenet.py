@@ -67,17 +67,17 @@ class LeNet64(Extractor):
         if (found := file_sha256(path)) != SHA256:
             raise ValueError(f"{path} is not {self.id}: SHA-256 should be {SHA256}, is {found}; reinstall ganzoo")
         with torch.device("meta"):
-            self._network = DigitNetwork()
-        self._network.load_state_dict(load(path.read_bytes()), assign=True)
-        self._network.requires_grad_(False)
+            self.network = DigitNetwork()
+        self.network.load_state_dict(load(path.read_bytes()), assign=True)
+        self.network.requires_grad_(False)
 
     def extract(self, images: Tensor) -> Features:
         """Return features [N, 64] and logits [N, 10]."""
-        return Features(*self._network.eval()(as_mnist(images)))
+        return Features(*self.network.eval()(as_mnist(images)))
 
     def to(self, device: torch.device | str) -> Self:
         """Move to ``device`` and return itself."""
-        self._network.to(device)
+        self.network.to(device)
         return super().to(device)
 
 

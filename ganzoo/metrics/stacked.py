@@ -31,7 +31,7 @@ class StackedLeNet64(LeNet64):
 
     def extract(self, images: Tensor) -> Features:
         """Return features [N, 192] and logits [N, 1000]."""
-        features, logits = self._network.eval()(as_mnist(images.flatten(0, 1)[:, None]))
+        features, logits = self.network.eval()(as_mnist(images.flatten(0, 1)[:, None]))
         a, b, c = logits.log_softmax(dim=1).view(-1, 3, 10).unbind(dim=1)
         triples = a[:, :, None, None] + b[:, None, :, None] + c[:, None, None, :]
         return Features(features.view(-1, self.dim), triples.flatten(1))

@@ -14,6 +14,7 @@ from ganzoo.latent.neighbours import drawn, nearest_training
 from ganzoo.latent.npz import load_latents, save_latents
 from ganzoo.metrics.features import Features
 from ganzoo.networks import Bottleneck, MLPGenerator
+from ganzoo.photos import read_images
 from ganzoo.pictures import grid, headed, sided, tiled
 from ganzoo.pixels import to_uint8
 from ganzoo.priors import Coded, Normal, Uniform
@@ -127,7 +128,7 @@ def test_pictures_are_encoded(tmp_path):
     x = loaded.sample(2)
     for i, image in enumerate(to_uint8(x)):
         Image.fromarray(image[0].numpy()).save(tmp_path / f"{i}.png")
-    z = loaded.encode(inputs.read_images([tmp_path / "1.png", tmp_path / "0.png"], (1, 8, 8)))
+    z = loaded.encode(read_images([tmp_path / "1.png", tmp_path / "0.png"], (1, 8, 8)))
     torch.testing.assert_close(z, x.flatten(1)[[1, 0], :4], rtol=0, atol=1 / 127)
 
 
@@ -136,17 +137,17 @@ def test_pictures_of_other_kinds_are_turned_cut_and_resized(tmp_path):
     wide[:, 20:40] = (255, 255, 255, 255)  # the middle is white, and all that is left of the rest is a softer edge
     Image.fromarray(wide).save(tmp_path / "wide.png")
     for shape in ((1, 8, 8), (3, 10, 10)):
-        x = inputs.read_images([tmp_path / "wide.png"], shape)
+        x = read_images([tmp_path / "wide.png"], shape)
         assert x.shape == (1, *shape)
         assert x[..., 1:-1].min() > 0.98
         assert x.min() > 0.8
     (tmp_path / "no.png").write_text("no")
     with pytest.raises(ValueError, match=r"cannot read .*no.png as a picture"):
-        inputs.read_images([tmp_path / "no.png"], (1, 8, 8))
+        read_images([tmp_path / "no.png"], (1, 8, 8))
     with pytest.raises(ValueError, match=r"nothing.png as a picture"):
-        inputs.read_images([tmp_path / "nothing.png"], (1, 8, 8))
+        read_images([tmp_path / "nothing.png"], (1, 8, 8))
     with pytest.raises(ValueError, match=r"the model's images have the shape \(2,\)"):
-        inputs.read_images([tmp_path / "wide.png"], (2,))
+        read_images([tmp_path / "wide.png"], (2,))
 
 
 # -- the verbs

@@ -1,0 +1,101 @@
+"""The verb ``invert``: pictures into a generator."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ganzoo.cli.parser import Parser, parse_labels
+from ganzoo.cli.verbs import MODEL, load
+
+METHODS = ("optimise", "encoder", "hybrid", "tune")
+
+
+def invert(rest: list[str]) -> int:
+    """Write the latents whose images are nearest to pictures."""
+    given = options().parse_args(rest)
+    if given.method in ("encoder", "hybrid") and given.start not in (None, "encoder"):
+        raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
+    condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
+    from ganzoo.inversion.losses import Masked
+    from ganzoo.inversion.words import read_loss, read_mask, read_solver, read_start
+    from ganzoo.inversion.writing import How, write_inversion
+    from ganzoo.photos import how_fitted, read_images
+
+    model = load(given.model)
+    start = given.start or ("encoder" if given.method in ("encoder", "hybrid") else "draw:0.3")
+    steps = 0 if given.method == "encoder" else given.steps
+    loss = read_loss(given.loss, model)
+    if given.mask:
+        loss = Masked(loss, read_mask(given.mask, given.images, model.generator.image_shape))
+    said = f"{start}, {given.solver} {steps}, {given.loss}, {given.space}, seed {given.seed}, restarts {given.restarts}"
+    said += f", mask {Path(given.mask).name}" if given.mask else ""
+    how = How(
+        *(given.space, read_start(start), read_solver(given.solver, steps), loss, given.restarts, given.seed, said)
+    )
+    for line in how_fitted(given.images, model.generator.image_shape):
+        print(f"ganzoo: {line}", file=sys.stderr)
+    x, names = read_images(given.images, model.generator.image_shape), [Path(file).name for file in given.images]
+    if condition is None and model.generator.num_classes:
+        condition = "auto" if model.labeller is None else model.classify(x)
+    print(write_inversion(model, x, names, given.out, how, condition))
+    if given.method == "tune":
+        print(tuned(model, x, names, given))
+    return 0
+
+
+def options() -> Parser:
+    """Return the parser of the verb."""
+    parser = Parser(
+        prog="ganzoo invert",
+        description="Bring pictures into a generator: latents.npz for --latents of other verbs, a sheet, the way there."
+        " What was found is kept when it is interrupted: the same command goes on.",
+    )
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("images", nargs="+", metavar="FILE", help="pictures, cut to the middle and resized")
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default="optimise",
+        help="optimise: look for latents (default); encoder: E(x); hybrid: from E(x) on; tune: then move G to each"
+        " picture, a folder each",
+    )
+    parser.add_argument("--steps", type=int, default=60, help="of the solver (default: 60)")
+    parser.add_argument("--solver", choices=("lbfgs", "adam"), default="lbfgs", help="(default: lbfgs)")
+    parser.add_argument("--start", help="draw:SCALE (default: draw:0.3), nearest:SAMPLES or encoder")
+    parser.add_argument(
+        "--space", default="z", help="z (default), maps:LAYER, codes:LAYER:K, or another of the model's"
+    )
+    parser.add_argument(
+        "--loss",
+        default="pixels",
+        help="terms with weights, such as pixels+0.1*shell (default: pixels): pixels, shell, digits, discriminator,"
+        " vgg16:FILE, indomain",
+    )
+    parser.add_argument("--mask", metavar="FILE", help="a picture: white is what counts")
+    parser.add_argument(
+        "--labels", help="class of all, or of each, or auto: look for it (default, of conditional models)"
+    )
+    parser.add_argument("--restarts", type=int, default=1, help="starts of which the best is kept (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="of the start (default: 0)")
+    parser.add_argument("--out", default="inverted", help="folder (default: inverted)")
+    return parser
+
+
+def tuned(model: Any, x: Any, names: list[str], given: Any) -> str:
+    """Write a generator for each picture, moved until its latent makes the picture; return a line to print."""
+    from ganzoo.hub.writing import write_networks
+    from ganzoo.inversion.tune import Tune
+    from ganzoo.inversion.writing import pivots_in, write_tuned
+
+    if given.space != "z":
+        raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
+    folders = []
+
+    def keep(generator: Any, name: str) -> None:
+        folder = Path(given.out) / "tuned" / Path(name).stem
+        training = {**model.config["training"], "tuned": name}
+        write_networks({"generator": generator}, model.config["variant"], folder, training)
+        folders.append(folder)
+
+    mse = write_tuned(model, x, names, Path(given.out), Tune(), pivots_in(Path(given.out), len(x)), keep)
+    return f"tuned generators in {Path(given.out) / 'tuned'}, mse {mse:.4f}, beside them tuned.png"

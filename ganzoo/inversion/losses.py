@@ -1,0 +1,212 @@
+"""What an inversion makes small: how far images are from those that are looked for, and latents from the usual ones.
+
+All are one number for each row, so that no image feels another, and add up: ``Pixels() + 0.1 * Shell()``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ganzoo.inference import BLOCK, Inference
+
+Measure = Callable[[Tensor, Tensor, Tensor], Tensor]  # images [n, C, H, W], latents [n, D], numbers of the rows -> [n]
+
+
+class Loss:
+    """A term, or a weighted sum of terms."""
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return what measures images and latents against x, [N, C, H, W]."""
+        raise NotImplementedError
+
+    def __add__(self, other: Loss) -> Loss:
+        """Return the sum."""
+        return Sum([*parts(self), *parts(other)])
+
+    def __rmul__(self, weight: float) -> Loss:
+        """Return the term with a weight."""
+        return Sum([(weight * own, term) for own, term in parts(self)])
+
+
+class Sum(Loss):
+    """Σ weight · term."""
+
+    def __init__(self, terms: Sequence[tuple[float, Loss]]) -> None:
+        if not all(math.isfinite(weight) for weight, _ in terms):
+            raise ValueError(f"weights must be finite, got {[weight for weight, _ in terms]}")
+        self.terms = list(terms)
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the sum of what its terms measure."""
+        measures = [(weight, term.against(x, model)) for weight, term in self.terms]
+
+        def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
+            values = [weight * one(images, u, rows) for weight, one in measures]
+            return torch.stack(values).sum(dim=0)
+
+        return measure
+
+
+def parts(loss: Loss) -> list[tuple[float, Loss]]:
+    """Return the terms of a loss with their weights."""
+    return loss.terms if isinstance(loss, Sum) else [(1.0, loss)]
+
+
+class Pixels(Loss):
+    """The mean over pixels and channels of (G(z) - x)², pixels from -1 to 1."""
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the squared error against x."""
+        return lambda images, u, rows: squared(images, x[rows])
+
+
+class Features(Loss):
+    """The squared error of what layers of a network make of the images.
+
+        Σ_j mean((F_j(G(z)) - F_j(x))²) / s_j,    s_j = mean(F_j(x)²) of the image, or 1
+
+    With VGG-16, the layers relu1_1, 1_2, 3_2 and 4_2 and s_j = 1 it is L_percept of Image2StyleGAN: Abdal et al., 2019,
+    section 5.2 (there λ_j = 1, beside λ_mse · Pixels()). https://arxiv.org/abs/1904.03189
+
+    Args:
+        network: Images in [-1, 1] -> anything, in evaluation mode; each image by itself.
+        layers: Names of modules of the network, as ``named_modules`` has them.
+        relative: Whether to divide by s_j, so that no layer outweighs the others.
+
+    Raises:
+        ValueError: the network has no such layer, or none is given.
+    """
+
+    def __init__(self, network: nn.Module, layers: Sequence[str], relative: bool = True) -> None:
+        known = [name for name, _ in network.named_modules() if name]
+        if not layers:
+            raise ValueError(f"give one layer or more of {', '.join(known)}")
+        for layer in layers:
+            if layer not in known:
+                raise ValueError(f"{type(network).__name__} has no layer {layer!r}: it has {', '.join(known)}")
+        self.network, self.layers, self.relative = network.eval(), list(layers), relative
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Return what the layers make of images, each [n, numbers]."""
+        seen: dict[str, Tensor] = {}
+
+        def keep(layer: str) -> RemovableHandle:
+            return self.network.get_submodule(layer).register_forward_hook(lambda _, __, out: seen.update({layer: out}))
+
+        hooks = [keep(layer) for layer in self.layers]
+        try:
+            self.network(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [seen[layer].flatten(1) for layer in self.layers]
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the squared error of the layers against those of x."""
+        with torch.no_grad():
+            blocks = [self.maps(block) for block in filled(x).split(BLOCK)]
+        wanted = [torch.cat(maps)[: len(x)] for maps in zip(*blocks, strict=True)]
+        scales = [squared(maps, torch.zeros_like(maps)) if self.relative else torch.ones(len(x)) for maps in wanted]
+
+        def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
+            found = zip(self.maps(images), wanted, scales, strict=True)
+            terms = [squared(maps, target[rows]) / scale[rows].clamp(min=1e-12) for maps, target, scale in found]
+            return torch.stack(terms).sum(dim=0)
+
+        return measure
+
+
+class Masked(Loss):
+    """A loss of a part of the image: outside the mask what is measured is x itself.
+
+        loss(m · G(z) + (1 - m) · x) / mean(m)
+
+    Args:
+        loss: Of the images.
+        mask: m, 1 where it counts and 0 elsewhere: [H, W], or one for each image, [N, 1, H, W].
+
+    Raises:
+        ValueError: the mask holds other numbers, or is 0 everywhere in an image.
+    """
+
+    def __init__(self, loss: Loss, mask: Tensor) -> None:
+        m = mask[None, None] if mask.ndim == 2 else mask
+        if m.ndim != 4 or m.shape[1] != 1:
+            raise ValueError(f"a mask is [H, W], or [N, 1, H, W], got {list(mask.shape)}")
+        if not bool(((m >= 0) & (m <= 1)).all()) or not bool((m.flatten(1) > 0).any(dim=1).all()):
+            raise ValueError("a mask holds numbers from 0 to 1, and some above 0 in each image")
+        self.loss, self.mask = loss, m.float()
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the loss inside the mask.
+
+        Raises:
+            ValueError: the mask is of another size than x, or of another number of images.
+        """
+        if self.mask.shape[2:] != x.shape[2:] or len(self.mask) not in (1, len(x)):
+            raise ValueError(f"expected a mask of {len(x)} images {list(x.shape[2:])}, got {list(self.mask.shape)}")
+        m = self.mask.expand(len(x), -1, -1, -1)
+        inner, share = self.loss.against(x, model), m.flatten(1).mean(dim=1)
+
+        def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
+            own = m[rows]
+            return inner(own * images + (1 - own) * x[rows], u, rows) / share[rows]
+
+        return measure
+
+
+class Shell(Loss):
+    """How far |u| is from where draws from N(0, I) are: (|u| - √D)² / D, for D numbers.
+
+    |u|² / D itself, with ``radius`` 0, draws towards the mean.
+
+    Args:
+        radius: In units of √D.
+    """
+
+    def __init__(self, radius: float = 1.0) -> None:
+        self.radius = radius
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the distance from the shell; x does not matter."""
+
+        def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
+            size = u.shape[1]
+            length = (u.square().sum(dim=1) + 1e-12).sqrt()
+            return (length - self.radius * math.sqrt(size)).square() / size
+
+        return measure
+
+
+class InDomain(Loss):
+    """How far z is from what the encoder makes of its image: mean((z - E(G(z)))²), so that z stays where E has been.
+
+    Zhu et al., "In-Domain GAN Inversion for Real Image Editing", 2020, Eq. 5, with λ_dom = 2.
+    https://arxiv.org/abs/2004.00049
+    """
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the distance from what E makes.
+
+        Raises:
+            ValueError: the model has no encoder, or one that is told classes.
+        """
+        E = model.encoder
+        if E is None or E.num_classes:
+            raise ValueError("InDomain needs a model with an encoder that is told nothing, such as imageencoder's")
+        return lambda images, u, rows: squared(u, E(images))
+
+
+def squared(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean of (a - b)² of each row, [n]."""
+    return (a - b).square().flatten(1).mean(dim=1)
+
+
+def filled(rows: Tensor) -> Tensor:
+    """Return rows, and zeros behind them to a whole number of blocks."""
+    return torch.cat([rows, rows.new_zeros(-len(rows) % BLOCK, *rows.shape[1:])])

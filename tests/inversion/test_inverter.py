@@ -1,0 +1,273 @@
+"""``invert``: images are found again, each as if it were alone, in every space and by every solver."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import ganzoo.latent
+from ganzoo.inference import Inference
+from ganzoo.inversion import (
+    LBFGS,
+    Adam,
+    At,
+    Draw,
+    Encoded,
+    Features,
+    Masked,
+    Nearest,
+    Pixels,
+    Shell,
+    invert,
+)
+from ganzoo.inversion.inverter import inversions
+from ganzoo.inversion.losses import Loss
+from ganzoo.inversion.tune import Tune
+from ganzoo.networks import DCGANGenerator
+from ganzoo.priors import Coded, Normal, Uniform
+from tests.translator import Translate
+from tests.zoo import SPECIAL, FromImage, ToImage, ToLatent, make
+
+
+def model(num_classes=0, prior=Normal(4), encoder=None, **kwargs):
+    torch.manual_seed(0)
+    G = ToImage(prior=prior, num_classes=num_classes, **kwargs)
+    with torch.no_grad():
+        for p in G.parameters():
+            p.mul_(2)  # of a new network all images are alike
+    return Inference({"generator": G.eval(), **({"encoder": encoder.eval()} if encoder else {})})
+
+
+def dcgan(num_classes=0):
+    """One whose layers differ by their batch norm, as of a trained one."""
+    torch.manual_seed(0)
+    G = DCGANGenerator((1, 16, 16), Normal(6), width=4, num_classes=num_classes)
+    for module in G.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 2, 4)
+            nn.init.uniform_(module.bias, -1, 1)
+    return Inference({"generator": G.eval()})
+
+
+def test_images_of_the_model_are_found_again_though_not_their_latents():
+    own = dcgan()
+    x = own.sample(6, seed=100)
+    found = invert(own, x, solver=LBFGS(150), restarts=3)
+    assert found.loss.median() < 0.02 * x.var()
+    torch.testing.assert_close(found.loss, (found.images - x).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found.images, own.decode(found.latents), rtol=0, atol=1e-6)
+
+
+def test_more_of_an_image_is_found_the_more_numbers_a_space_has():
+    own, x = dcgan(), torch.rand(4, 1, 16, 16) * 2 - 1
+    z = invert(own, x)
+    losses = [z.loss]
+    for space in ("codes:body.2:4", "maps:body.4", "maps:body.6"):
+        losses.append(invert(own, x, space=space, start=At(z.latents)).loss)
+        assert (losses[-1] < z.loss).all()
+    assert losses[3].mean() < losses[2].mean()
+
+
+SPACES = ["z", "maps:body.4", "codes:body.2:3"]
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("solver", [LBFGS(12), Adam(8)], ids=["lbfgs", "adam"])
+def test_an_image_has_one_answer_alone_in_company_in_any_order(space, solver, threads):
+    own, x = dcgan(num_classes=3), torch.rand(21, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    y = torch.arange(21) % 3
+    how = {"space": space, "solver": solver, "loss": Pixels() + 0.01 * Shell(), "restarts": 2, "progress": False}
+    together = invert(own, x, y, **how)
+    for rows in (torch.tensor([17]), torch.tensor([20, 3, 16, 0]), torch.randperm(21)):
+        some = invert(own, x[rows], y[rows], **how)
+        for name in ("latents", "images", "loss", "history", "evaluations", "way", "condition"):
+            assert torch.equal(getattr(some, name), getattr(together, name)[rows]), name
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Features(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()), ["1"]),
+        Masked(Pixels(), torch.eye(8)),
+        0.5 * Pixels() + 0.1 * Shell(0),
+    ],
+    ids=["features", "masked", "sum"],
+)
+@pytest.mark.parametrize("start", [Draw(0.5), Nearest(20), Encoded()], ids=["draw", "nearest", "encoded"])
+def test_that_holds_for_every_loss_and_start(loss, start):
+    torch.manual_seed(0)
+    own = model(encoder=ToLatent())
+    x = torch.rand(5, 1, 8, 8) * 2 - 1
+    how = {"loss": loss, "start": start, "solver": LBFGS(9)}
+    together = invert(own, x, **how)
+    assert torch.equal(invert(own, x[[3]], **how).latents[0], together.latents[3])
+    assert (together.history[:, -1] < together.history[:, 0]).all()
+
+
+def test_parts_are_as_good_as_the_whole(monkeypatch):
+    own, x = model(), torch.rand(40, 1, 8, 8) * 2 - 1
+    whole = invert(own, x, solver=LBFGS(5))
+    monkeypatch.setattr("ganzoo.inversion.inverter.PART", 16)
+    parts = list(inversions(own, x, None, "z", Draw(), LBFGS(5), Pixels(), 1, 0, False))
+    assert [len(part.loss) for part in parts] == [16, 16, 8]
+    assert torch.equal(invert(own, x, solver=LBFGS(5)).latents, whole.latents)
+
+
+def test_of_several_starts_the_best_is_kept_for_each_image():
+    own, x = model(), torch.rand(6, 1, 8, 8) * 2 - 1
+    single = [invert(own, x, solver=LBFGS(6), seed=seed) for seed in (4, 5, 6)]
+    best = invert(own, x, solver=LBFGS(6), seed=4, restarts=3)
+    losses = torch.stack([one.loss for one in single])
+    assert torch.equal(best.loss, losses.min(dim=0).values)
+    assert len(losses.argmin(dim=0).unique()) > 1
+    row, which = 2, int(losses[:, 2].argmin())
+    assert torch.equal(best.latents[row], single[which].latents[row])
+    assert torch.equal(best.history[row], single[which].history[row])
+    assert torch.equal(best.evaluations, sum(one.evaluations for one in single))
+
+
+def test_the_class_is_found():
+    own = dcgan(num_classes=3)
+    y = torch.tensor([0, 1, 2, 2, 1, 0])
+    x = own.sample(6, condition=y)
+    found = invert(own, x, "auto", solver=LBFGS(30))
+    assert (found.condition == y).float().mean() > 0.5
+    given = invert(own, x, found.condition, solver=LBFGS(30))
+    assert torch.equal(found.latents, given.latents)
+    assert (found.evaluations > given.evaluations + 3 * 10).all()
+
+
+@pytest.mark.parametrize("prior", [Uniform(4), Coded(Uniform(3), categorical=(3,), uniform=1)])
+def test_latents_stay_where_the_prior_is(prior):
+    own = model(prior=prior)
+    found = invert(own, torch.rand(4, 1, 8, 8) * 2 - 1, solver=LBFGS(20))
+    assert found.latents.abs().max() <= 1
+    torch.testing.assert_close(found.images, own.decode(found.latents), rtol=0, atol=1e-5)
+    for code in prior.codes[:1]:
+        torch.testing.assert_close(found.latents[:, code.start : code.start + code.size].sum(1), torch.ones(4))
+
+
+@pytest.mark.parametrize("name", list(SPECIAL))
+def test_any_generator_can_be_searched(name):
+    G = make(name).eval().published["generator"]
+    told = [1, 2] if G.num_classes else None
+    found = invert(G, torch.rand(2, 1, 8, 8) * 2 - 1, told, solver=LBFGS(3))
+    assert (found.loss < found.history[:, 0]).all()
+
+
+def test_the_way_leads_from_the_start_to_the_answer():
+    own, x = model(), torch.rand(3, 1, 8, 8) * 2 - 1
+    found = invert(own, x, solver=LBFGS(20), start=Draw(0.5))
+    torch.testing.assert_close(found.way[:, 0], 0.5 * own.latents(1).expand(3, -1))
+    assert torch.equal(found.way[:, -1], found.latents)
+
+
+def test_it_is_a_function_of_ganzoo_latent_too():
+    assert ganzoo.latent.invert is invert
+
+
+# -- tuning
+
+
+def test_tuning_moves_g_until_the_pivot_is_the_image():
+    own, x = dcgan(), torch.rand(3, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(5))
+    before = {name: value.clone() for name, value in own.generator.state_dict().items()}
+    tuned = list(Tune(60, lr=1e-2).each(own, x, pivots))
+    for i, one in enumerate(tuned):
+        assert one.loss < 0.7 * pivots.loss[i]
+        torch.testing.assert_close(one.generator(pivots.latents[i : i + 1])[0], one.image, rtol=0, atol=1e-5)
+        assert one.loss == min(one.history) == pytest.approx(float((one.image - x[i]).square().mean()), rel=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in own.generator.state_dict().items())
+    alone = next(Tune(60, lr=1e-2).each(own, x[2:], invert(own, x[2:], solver=LBFGS(5))))
+    assert torch.equal(alone.image, tuned[2].image)
+
+
+def test_late_layers_alone_can_be_tuned():
+    own, x = dcgan(), torch.rand(1, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(5))
+    (one,) = Tune(5, layers=["body.7"]).each(own, x, pivots)
+    changed = {
+        name
+        for (name, a), b in zip(own.generator.named_parameters(), one.generator.parameters(), strict=True)
+        if not torch.equal(a, b)
+    }
+    assert changed == {"body.7.weight", "body.7.bias"}
+    with pytest.raises(ValueError, match=r"no parameter of DCGANGenerator begins with body.99: it has body.0.weight"):
+        next(Tune(5, layers=["body.99"]).each(own, x, pivots))
+
+
+def test_tuning_needs_pivots_in_z():
+    own, x = dcgan(), torch.rand(2, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(2), space="maps:body.4")
+    with pytest.raises(ValueError, match=r"tuning needs 2 pivots in z, got 2 in maps:body.4"):
+        next(Tune(5).each(own, x, pivots))
+    with pytest.raises(ValueError, match="tuning needs 1 pivots in z, got 2 in z"):
+        next(Tune(5).each(own, x[:1], invert(own, x, solver=LBFGS(2))))
+    with pytest.raises(ValueError, match="steps and lr must be positive"):
+        Tune(0)
+
+
+# -- bad input
+
+
+class Scalar(Loss):
+    """One number for all."""
+
+    def against(self, x, model):
+        return lambda images, u, rows: (images - x[rows]).square().mean()
+
+
+OK = torch.zeros(2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": torch.zeros(2, 1, 8, 7)}, r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got"),
+        ({"x": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)}, "of floats"),
+        ({"x": OK[:0]}, "no images to invert: give one or more"),
+        ({"x": torch.stack([OK[0], OK[0] + math.nan])}, r"those with the numbers \[1\] are not"),
+        ({"x": OK + 200}, r"images must be finite and in \[-1, 1\]: those with the numbers \[0, 1\] are not"),
+        ({"condition": 3}, "this generator is unconditional: leave labels out"),
+        ({"condition": "auto"}, "condition 'auto': 'auto' looks for the class, of a model that is told classes"),
+        ({"space": "maps:net.9"}, "ToImage has no layer 'net.9': it has label, net, net.0"),
+        ({"space": "W"}, "no space 'W'"),
+        ({"space": dcgan().generator.spaces["z"]}, "the space is of another generator"),
+        ({"restarts": 0}, "restarts must be 1 or more, got 0"),
+        ({"seed": -1}, "a seed is a whole number"),
+        ({"loss": Scalar()}, r"a loss must be one number for each of 16 images, got \[\]"),
+        ({"loss": Masked(Pixels(), torch.ones(9, 8))}, "expected a mask of 2 images"),
+        ({"start": At(torch.zeros(2, 3))}, r"expected latents \[2, 4\] to start at"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        invert(model(), **{"x": OK, **arguments})
+
+
+def test_classes_that_there_are_not_are_refused():
+    with pytest.raises(ValueError, match="labels must be from 0 to 2"):
+        invert(model(num_classes=3), OK, 3)
+    with pytest.raises(ValueError, match="this generator is conditional: give labels from 0 to 2"):
+        invert(model(num_classes=3), OK)
+
+
+def test_a_generator_that_draws_nothing_has_nothing_to_look_for():
+    with pytest.raises(ValueError, match="draws nothing"):
+        invert(Inference({"generator": Translate().eval()}), OK, OK)
+
+
+def test_features_of_a_discriminator_are_a_loss():
+    D = FromImage().eval()
+    found = invert(model(), OK, loss=Pixels() + Features(D, ["net.1"]), solver=LBFGS(4))
+    assert found.loss.isfinite().all()
