@@ -39,11 +39,11 @@ ARROWS = {
     "__main__": ["cli"],
     "cli": [
         *("hub", "callbacks", "models", "latent", "engine", "losses", "networks", "roles", "priors", "data"),
-        *("files", "checkpoints", "catalogue", "trust", "config"),
+        *("files", "checkpoints", "bundled", "catalogue", "trust", "config"),
     ],
     "hub": [
-        *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "catalogue"),
-        *("trust", "config"),
+        *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "bundled"),
+        *("catalogue", "trust", "config"),
     ],
     "callbacks": [
         *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
@@ -63,6 +63,7 @@ ARROWS = {
     "pixels": [],
     "files": [],
     "checkpoints": ["trust"],
+    "bundled": ["catalogue"],
     "catalogue": [],
     "trust": ["config"],
     "config": [],
@@ -71,6 +72,7 @@ TORCH_ONLY = ["inference", "losses", "networks", "roles", "priors", "pixels", "t
 NO_TORCH = [
     "config",
     "files",
+    "bundled",
     "catalogue",
     "cli",
     "cli.front",
