@@ -36,6 +36,7 @@ def card(config: dict[str, Any], model: Inference) -> str:
 
 ```python
 import ganzoo
+
 model = ganzoo.load("{name or "this folder"}")
 {usage(model)}
 ```
