@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.config import __version__ as __version__
 
-__all__ = ["create", "list_models", "load", "load_game"]
+__all__ = ["create", "list_models", "list_pretrained", "load", "load_game"]
 
 if TYPE_CHECKING:
+    from ganzoo.bundled import list_pretrained
     from ganzoo.hub import create, list_models, load, load_game
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when something that needs it is asked for."""
+    if name == "list_pretrained":
+        from ganzoo.bundled import list_pretrained
+
+        return list_pretrained
     if name in __all__:
         import ganzoo.hub
 

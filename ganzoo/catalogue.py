@@ -28,6 +28,15 @@ def classes(package: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def docstring(package: str, name: str) -> str:
+    """Return the docstring of a class in ``ganzoo.<package>`` as its source has it; "" if there is no such class."""
+    for path in (PACKAGE / package).glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return ast.get_docstring(node) or ""
+    return ""
+
+
 def configs() -> list[str]:
     """Return the names of the configurations, as ``--config`` takes them."""
     folder = config_folder()

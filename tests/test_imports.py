@@ -38,25 +38,12 @@ AT_ONCE = {name: imports(tree.body) for name, tree in TREES.items()}  # when the
 ARROWS = {
     "__main__": ["cli"],
     "cli": [
-        *(
-            "hub",
-            "callbacks",
-            "models",
-            "latent",
-            "inversion",
-            "photos",
-            "engine",
-            "losses",
-            "networks",
-            "roles",
-            "priors",
-            "data",
-        ),
-        *("files", "checkpoints", "catalogue", "trust", "config"),
+        *("hub", "callbacks", "models", "latent", "inversion", "photos", "engine", "losses", "networks", "roles"),
+        *("priors", "data", "files", "checkpoints", "bundled", "catalogue", "trust", "config"),
     ],
     "hub": [
-        *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "catalogue"),
-        *("trust", "config"),
+        *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "bundled"),
+        *("catalogue", "trust", "config"),
     ],
     "callbacks": [
         *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
@@ -80,6 +67,7 @@ ARROWS = {
     "pixels": [],
     "files": [],
     "checkpoints": ["trust"],
+    "bundled": ["catalogue"],
     "catalogue": [],
     "trust": ["config"],
     "config": [],
@@ -88,6 +76,7 @@ TORCH_ONLY = ["inference", "losses", "networks", "roles", "priors", "pixels", "t
 NO_TORCH = [
     "config",
     "files",
+    "bundled",
     "catalogue",
     "cli",
     "cli.front",

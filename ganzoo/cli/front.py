@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from ganzoo import __version__
+from ganzoo import __version__, bundled
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.cli import own, verbs
 from ganzoo.cli.invert import invert
@@ -18,7 +18,7 @@ usage: ganzoo VERB [options]
 
 with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see `ganzoo fit --help`)
   fit           train a game:            ganzoo fit --config models/dcgan --config data/mnist
-  test          judge a checkpoint:      ganzoo test --ckpt_path runs/dcgan-mnist/checkpoints/best.ckpt
+  test          judge a model:           ganzoo test --ckpt_path runs/dcgan-mnist/checkpoints/best.ckpt
   validate      the same, fewer samples
   predict       write many samples:      ganzoo predict --ckpt_path CKPT --samples.n 10000 --samples.out DIR
 
@@ -33,13 +33,13 @@ without a trainer
   neighbours    nearest training images: ganzoo neighbours MODEL --data data/mnist --seeds 0-31 --out DIR
   reference     statistics of images:    ganzoo reference --data data/mnist --out FILE.npz, for --evaluate.reference
   export        checkpoint to a folder:  ganzoo export CKPT --out DIR
-  list          variants, configurations, networks, data sets
+  list          variants, configurations, networks, data sets, trained models
   fetch         download a data set:     ganzoo fetch MNIST
 
-A model is a checkpoint, the folder of a run (its best checkpoint, else its last), or one written by export. A latent
-is a seed, a row of an npz (--latents), or a picture (--images, of a model with an encoder). The command line wins over
---config files, later files over earlier ones, and all of them over the checkpoint. Resume with `ganzoo fit --run DIR
---ckpt_path last`.
+A model is a checkpoint, the folder of a run (its best checkpoint, else its last), one written by export, or the name of
+one that comes with ganzoo (`ganzoo list pretrained`). A latent is a seed, a row of an npz (--latents), or a picture
+(--images, of a model with an encoder). The command line wins over --config files, later files over earlier ones, and
+all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
 Games and networks of your own: --import my_gan (a module, or my_gan.py in this folder) with every verb. A file never
 decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.
 Data is looked for in $GANZOO_DATA (default ~/.cache/ganzoo). Errors are one line; GANZOO_TRACEBACK=1 shows all."""
@@ -131,6 +131,8 @@ def fail(message: str) -> int:
 
 def trained(verb: str, rest: list[str]) -> int:
     """Run a verb of LightningCLI; typos in names are answered first, without torch."""
+    if verb != "fit" and rest and not rest[0].startswith("-"):  # MODEL, as with the verbs without a trainer
+        rest = ["--ckpt_path", *rest]
     check_names(rest)
     from ganzoo.cli.train import run
 
@@ -170,14 +172,22 @@ def options(argv: list[str]) -> list[tuple[str, str]]:
 
 def list_(rest: list[str]) -> int:
     """Print what there is."""
-    parser = Parser(prog="ganzoo list", description="Show variants, networks, data sets and configurations.")
-    parser.add_argument("what", nargs="?", choices=("models", "networks", "data", "configs"), help="only this")
+    parser = Parser(
+        prog="ganzoo list", description="Show variants, networks, data sets, trained models, configurations."
+    )
+    parser.add_argument(
+        "what", nargs="?", choices=("models", "networks", "data", "pretrained", "configs"), help="only this"
+    )
     what = parser.parse_args(rest).what
     for package in ("models", "networks", "data"):
         if what in (None, package):
             print(f"{package}:")
             for name, sentence in classes(package).items():
                 print(f"  {name:22} {sentence}")
+    if what in (None, "pretrained"):
+        print("pretrained (models that come with ganzoo):")
+        for line in bundled.table(bundled.list_pretrained()):
+            print(f"  {line}")
     if own.MODULES and what is None:
         print("imported:")
         for path, cls in sorted(own.classes().items()):

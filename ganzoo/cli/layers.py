@@ -70,21 +70,23 @@ def with_config_paths(argv: list[str]) -> list[str]:
 def with_places(argv: list[str], verb: str) -> tuple[list[str], list[str]]:
     """Replace the folder of a run by a checkpoint in it, the best, or for ``fit``, which goes on, the last.
 
+    The name of a model that comes with the package is replaced by its folder.
+
     Raises:
-        FileNotFoundError: a folder that is neither that of a run nor a published one.
+        FileNotFoundError: a folder that is neither that of a run nor a published one, or nearly the name of a model.
         ValueError: ``fit`` cannot go on from a published one.
     """
     said, best = [], ("best", "last")
     for name, prefer in (("--ckpt_path", best[::-1] if verb == "fit" else best), ("--generator", best)):
         given = option(argv, name)
-        if given in (None, *best) or not Path(given).is_dir():
+        if given in (None, "null", *best):
             continue
         place = place_of(given, prefer)
+        if verb == "fit" and name == "--ckpt_path" and place.is_dir():
+            raise ValueError(f"{given} is published, without optimizers: go on from a checkpoint, or use --generator")
         if place != Path(given):
             said.append(f"{name} {given} means {place}")
             argv = with_value(argv, name, str(place))
-        elif verb == "fit" and name == "--ckpt_path":
-            raise ValueError(f"{given} is published, without optimizers: go on from a checkpoint, or use --generator")
     return argv, said
 
 

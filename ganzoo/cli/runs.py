@@ -14,12 +14,15 @@ try:
 except ImportError:  # on Windows there is no lock
     fcntl = None  # type: ignore[assignment]
 
+from ganzoo.bundled import FOLDER
 from ganzoo.cli.layers import RUNS
 from ganzoo.files import write_atomically
 
 
 def run_folder(config: Any, verb: str) -> Path:
     """Return the run's folder: ``--run``, else that of the checkpoint, else the next free ``runs/MODEL-DATA``.
+
+    What is found out about a model that comes with the package goes to ``runs/NAME``, not into the package.
 
     Raises:
         ValueError: a new run was sent to a folder that holds another one.
@@ -33,6 +36,8 @@ def run_folder(config: Any, verb: str) -> Path:
         there = (Path(config.run) / "checkpoints" / "last.ckpt").is_file()
         resume = "add --ckpt_path last to resume it, or " if there else ""
         raise ValueError(f"{config.run} holds a run: {resume}choose another --run")
+    elif checkpoint and Path(checkpoint).resolve().parent == FOLDER.resolve():
+        run = free_folder(RUNS / Path(checkpoint).name)
     elif checkpoint and Path(checkpoint).is_dir():
         run = Path(checkpoint)  # published
     elif checkpoint:

@@ -74,7 +74,7 @@ class ZooCLI(LightningCLI):
             "--generator",
             type=str | None,
             default=None,
-            help="The trained G of a game that is played over one: a checkpoint, or a folder written by export.",
+            help="The trained G of a game that is played over one: a checkpoint, an exported folder, or a name.",
         )
         parser.add_argument("--compile", type=str | None, default=None, help="A mode of torch.compile: default, ...")
         for network in network_arguments():

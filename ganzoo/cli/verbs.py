@@ -11,7 +11,7 @@ from ganzoo.cli.images import DATA, data_arguments, data_named, data_of
 from ganzoo.cli.parser import Parser, parse_labels
 from ganzoo.latent.words import read_numbers
 
-MODEL = "a checkpoint, the folder of a run, or one written by `ganzoo export`"
+MODEL = "a checkpoint, the folder of a run, one written by `ganzoo export`, or a name of `ganzoo list pretrained`"
 
 
 def load(source: str) -> Any:

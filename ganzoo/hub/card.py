@@ -1,8 +1,12 @@
 """The card of a published model."""
 
+import inspect
+import itertools
+import re
+import textwrap
 from typing import Any
 
-from ganzoo.catalogue import classes
+from ganzoo.catalogue import docstring
 from ganzoo.config import Configurable
 from ganzoo.inference import Inference
 from ganzoo.roles import Classes, Images
@@ -23,32 +27,63 @@ def card(config: dict[str, Any], model: Inference) -> str:
         for c in model.codes
     )
     coded = f"\nCodes: {codes}. `ganzoo traverse FOLDER` walks through them.\n" if codes else ""
-    return f"""# {variant} on {data}
+    name = training.get("name")
+    return f"""# {f"{name}: " if name else ""}{variant} on {data}
 
 {sentence(path)}
-
+{equations(path)}
 ![samples](grid.png)
 
 ```python
 import ganzoo
-model = ganzoo.load("this folder")
+
+model = ganzoo.load("{name or "this folder"}")
 {usage(model)}
 ```
 {coded}
 Trained for {training.get("batches")} batches ({training.get("images_seen")} images), seed {training.get("seed")},
 with ganzoo {config["ganzoo"]}.
-
+{trained(training)}
 ## Judged
 
 {judged(config["metrics"])}
-"""
+{licences(training)}"""
 
 
 def sentence(path: str) -> str:
     """Return the first sentence of a variant's docstring; of ours also under ``python -OO``, which drops them."""
-    known = classes("models").get(path.removeprefix("ganzoo.models."))
-    doc = (getattr(Configurable.known.get(path), "__doc__", None) or "").strip()
-    return known or doc.partition("\n")[0] or f"A game of a user's own, `{path}`."
+    first = documentation(path).partition("\n\n")[0].replace("\n", " ")
+    return first or f"A game of a user's own, `{path}`."
+
+
+def equations(path: str) -> str:
+    """Return what a variant minimises: the first indented lines of its docstring; nothing if there are none."""
+    lines = itertools.dropwhile(lambda line: not line.startswith("    "), documentation(path).splitlines())
+    block = textwrap.dedent("\n".join(itertools.takewhile(lambda line: line.startswith("    "), lines)))
+    return f"\n```\n{block}\n```\n" if re.search(r"^L_\w+ =", block, flags=re.MULTILINE) else ""
+
+
+def documentation(path: str) -> str:
+    """Return the docstring of a variant; of ours from its source, because ``python -OO`` drops them."""
+    package, _, name = path.rpartition(".")
+    ours = docstring("models", name) if package == "ganzoo.models" else ""
+    return ours or inspect.cleandoc(getattr(Configurable.known.get(path), "__doc__", None) or "")
+
+
+def trained(training: dict[str, Any]) -> str:
+    """Return what is known of how a model was trained: command, time, hardware."""
+    took = f" of {training['cpu_minutes']} CPU minutes" if "cpu_minutes" in training else ""
+    on = f" on {training['hardware']}" if "hardware" in training else ""
+    by = f", with torch {training['torch']}" if "torch" in training else ""
+    said = f"\nTaken from a run{took}{on}{by}.\n" if took or on or by else ""
+    return f"{said}\n```\n{training['command']}\n```\n" if "command" in training else said
+
+
+def licences(training: dict[str, Any]) -> str:
+    """Return the terms of the weights and of the data, where they are known."""
+    named = {"Weights": training.get("licence"), "Training data": training.get("data_licence")}
+    lines = "".join(f"{what}: {licence}.\n" for what, licence in named.items() if licence)
+    return f"\n## Licences\n\n{lines}" if lines else ""
 
 
 def usage(model: Inference) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from ganzoo.bundled import folder_of, suggested
 from ganzoo.inference import Inference
 from ganzoo.trust import read_json
 
@@ -55,12 +56,19 @@ class Pretrained(Inference):
 
 
 def place_of(source: str | Path, prefer: Sequence[str] = ("best", "last")) -> Path:
-    """Return where a model is: of a run's folder the first checkpoint of ``prefer`` that it has; all else as it is.
+    """Return where a model is: every verb and function that takes one looks here.
+
+    A path wins over the name of a model that comes with the package. Of a run's folder it is the first checkpoint of
+    ``prefer`` that the run has. What is neither is returned as it is.
 
     Raises:
-        FileNotFoundError: a folder that is neither that of a run nor a published one.
+        FileNotFoundError: a folder that is neither that of a run nor a published one, or nearly the name of a model.
     """
-    path = Path(source)
+    path, bundled = Path(source), folder_of(str(source))
+    if not path.exists() and bundled is not None:
+        return bundled
+    if not path.exists() and (near := suggested(str(source))):
+        raise FileNotFoundError(near)
     if not path.is_dir() or (path / "config.json").is_file():
         return path
     for name in prefer:
@@ -69,6 +77,7 @@ def place_of(source: str | Path, prefer: Sequence[str] = ("best", "last")) -> Pa
     raise FileNotFoundError(
         f"no model in {path}: expected config.json, which `ganzoo export` writes, or checkpoints/best.ckpt or"
         " checkpoints/last.ckpt of a run"
+        + (f". The model of this name that comes with ganzoo is {bundled}" if bundled else "")
     )
 
 

@@ -8,6 +8,7 @@ import yaml
 
 import ganzoo.models
 import ganzoo.networks  # noqa: F401
+from ganzoo.bundled import folder_of
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.config import Config, build
@@ -66,6 +67,8 @@ def config_of(name: str) -> Config:
         ValueError: there is none; the nearest name is given.
     """
     known = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
+    if name.lower() not in known and folder_of(name):
+        raise ValueError(f"{name} is trained: use ganzoo.load({name!r}); create makes untrained games")
     if name.lower() not in known:
         raise ValueError(f"no model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
     with open(find_config(f"models/{name.lower()}")) as file:
@@ -93,7 +96,7 @@ def load_game(checkpoint: str | Path) -> Game:
     """
     path = place_of(checkpoint)
     if path.is_dir():
-        raise ValueError(f"{path} holds published networks and no game: use ganzoo.load({str(path)!r})")
+        raise ValueError(f"{checkpoint} holds published networks and no game: use ganzoo.load({str(checkpoint)!r})")
     return game_of(path)[0]
 
 

@@ -20,7 +20,8 @@ def load(source: str | Path) -> Pretrained:
 
     Args:
         source: A folder written by ``export``, a checkpoint, the folder of a run, of which the best checkpoint is taken
-            or else the last, or a model id of the Hugging Face hub.
+            or else the last; if there is no such path, the name of a model that comes with the package
+            (``list_pretrained``), or a model id of the Hugging Face hub.
 
     Raises:
         ValueError: the files are damaged, altered, of another shape than the configuration says, or hold pickles.
@@ -36,7 +37,8 @@ def load(source: str | Path) -> Pretrained:
     if str(source).count("/") == 1 and not str(source).endswith(".ckpt") and not path.parent.exists():
         return _from_folder(_download(str(source)))
     raise FileNotFoundError(
-        f"no model at {source}: expected a folder with config.json, that of a run, a .ckpt, or OWNER/NAME"
+        f"no model at {source}: expected a folder with config.json, that of a run, a .ckpt, a name of"
+        " `ganzoo list pretrained`, or OWNER/NAME"
     )
 
 

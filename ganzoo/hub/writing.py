@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
 from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
+from ganzoo.bundled import FACTS
 from ganzoo.config import Config, Configurable, __version__
 from ganzoo.engine.game import Game
 from ganzoo.files import write_atomically
@@ -73,8 +75,7 @@ def write_networks(
     }
     config["sha256"]["config.json"] = hash_of(config)
     texts = {"README.md": card(config, model), "config.json": json.dumps(config, indent=2) + "\n"}
-    translates = isinstance(model.generator.condition, Images)
-    shown = None if translates else picture(model.sample(SHOWN, condition=any_classes(model.generator, SHOWN)))
+    shown = seeds_shown(model)
     for name, data in files.items():
         write_atomically(folder / name, lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
     for other in folder.glob("*.safetensors"):  # of another model that was there
@@ -89,13 +90,23 @@ def write_networks(
     return folder
 
 
-def export_checkpoint(checkpoint: str | Path, out: str | Path, words: str = "") -> str:
+def seeds_shown(model: Inference) -> Image | None:
+    """Return the picture of the first seeds, of classes in turn; None of a translator."""
+    if isinstance(model.generator.condition, Images):
+        return None
+    return picture(model.sample(SHOWN, condition=any_classes(model.generator, SHOWN)))
+
+
+def export_checkpoint(
+    checkpoint: str | Path, out: str | Path, words: str = "", facts: Mapping[str, Any] | None = None
+) -> str:
     """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print.
 
     Args:
         checkpoint: A .ckpt, or the folder of a run, or a published one, which is written anew.
         out: Folder.
         words: What the commands that are printed need besides, such as `` --import my_gan``.
+        facts: Of the training, what the checkpoint does not know: values of ``ganzoo.bundled.FACTS`` by their names.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
@@ -107,6 +118,7 @@ def export_checkpoint(checkpoint: str | Path, out: str | Path, words: str = "") 
     ours, run = model.config["training"], path.resolve().parent.parent
     metrics = model.config["metrics"] if path.is_dir() else verdict_of(run, ours)
     training = {key: ours.get(key) for key in ("data", "seed", "batches", "images_seen")}
+    training |= {key: ours[key] for key in FACTS if key in ours} | dict(facts or {})
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
     folder = write_networks(model.networks, model.config["variant"], out, training, metrics, max(grids, default=None))

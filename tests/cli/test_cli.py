@@ -122,6 +122,7 @@ def instantiated(cli, *words):
         ["--version"],
         ["list"],
         ["list", "models"],
+        ["list", "pretrained"],
         ["fit", "--model", "NSGN"],
         ["fti"],
         ["generate", "--seeds", "x", "m"],

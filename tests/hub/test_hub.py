@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.hub import reading, writing
+from ganzoo.hub.card import equations, sentence
 from ganzoo.hub.form import hash_of
 from ganzoo.hub.writing import export_checkpoint
 from ganzoo.latent.generate import write_samples
@@ -216,6 +218,19 @@ def test_a_published_folder_holds_what_it_should(published):
         image.load()
     config = json.loads((published / "config.json").read_text())
     assert config["sha256"][TENSORS] == hashlib.sha256((published / TENSORS).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ganzoo.models.__all__)
+def test_a_card_has_the_equations_of_every_variant(name):
+    """The lines of its docstring, also where ``python -OO`` has dropped it."""
+    cls = getattr(ganzoo.models, name)
+    (block,) = re.findall(r"^```\n(.*)\n```$", equations(f"ganzoo.models.{name}"), flags=re.MULTILINE | re.DOTALL)
+    assert re.search(r"^L_\w+ =", block, flags=re.MULTILINE)
+    assert all(f"        {line}\n" in cls.__doc__ for line in block.splitlines() if line)
+
+
+def test_a_game_of_a_users_own_without_equations_has_a_card():
+    assert (equations("my.Game"), sentence("my.Game")) == ("", "A game of a user's own, `my.Game`.")
 
 
 def test_a_model_without_its_discriminator_loads(published):
