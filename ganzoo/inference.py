@@ -100,7 +100,7 @@ class Inference:
         """
         if self.encoder is None:
             raise ValueError(
-                "this model has no encoder: BiGAN, VAE and others have one; ImageEncoder makes one for this G"
+                "this model has no encoder: `ganzoo invert` (ganzoo.latent.invert) needs none; ImageEncoder makes one"
             )
         if x.ndim == 4 and x.is_floating_point() and not bool((x.abs() <= 2).all()):
             raise ValueError("images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1")

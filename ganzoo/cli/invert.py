@@ -15,6 +15,8 @@ def invert(rest: list[str]) -> int:
     given = options().parse_args(rest)
     if given.method in ("encoder", "hybrid") and given.start not in (None, "encoder"):
         raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
+    if given.method == "tune" and given.space != "z":
+        raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
     condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
     from ganzoo.inversion.losses import Masked
     from ganzoo.inversion.words import read_loss, read_mask, read_solver, read_start
@@ -87,15 +89,10 @@ def tuned(model: Any, x: Any, names: list[str], given: Any) -> str:
     from ganzoo.inversion.tune import Tune
     from ganzoo.inversion.writing import pivots_in, write_tuned
 
-    if given.space != "z":
-        raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
-    folders = []
-
     def keep(generator: Any, name: str) -> None:
         folder = Path(given.out) / "tuned" / Path(name).stem
         training = {**model.config["training"], "tuned": name}
         write_networks({"generator": generator}, model.config["variant"], folder, training)
-        folders.append(folder)
 
     mse = write_tuned(model, x, names, Path(given.out), Tune(), pivots_in(Path(given.out), len(x)), keep)
     return f"tuned generators in {Path(given.out) / 'tuned'}, mse {mse:.4f}, beside them tuned.png"

@@ -88,7 +88,7 @@ class Tune:
             with torch.enable_grad():
                 made = told(G, u, y)
                 value = measure(made, u, rows).sum()
-            history.append(float(value))
+            history.append(float(value.detach()))
             if history[-1] < least:
                 least, best, image = history[-1], [p.detach().clone() for p in moved], made.detach()
             if step < self.steps:

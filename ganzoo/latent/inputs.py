@@ -1,6 +1,7 @@
 """Where latents come from: seeds, files and pictures, as the words of a command name them."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,13 @@ def rows(text: str, dim: int | None = None) -> tuple[Tensor, np.ndarray[Any, Any
 def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
     """Return the latents of pictures, [N, dim], and labels for G: those given, else those that the model finds.
 
+    A model without an encoder is inverted: ``ganzoo.inversion.invert`` with its defaults.
+
     Raises:
-        ValueError: there is no encoder, or labels are missing, superfluous or wrong.
+        ValueError: labels are missing, superfluous or wrong.
     """
     if model.encoder is None:
-        model.encode(x)  # says so, before labels are asked for
+        return by_inversion(model, x, labels)
     found: Labels = labels
     if model.labeller is not None:
         found = in_blocks(lambda block, _: model.classify(block), x, None, "classifying").tolist()
@@ -106,6 +109,17 @@ def of_images(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list
     seen = check(found, len(x))
     y = seen if labels is None else check(labels, len(x))
     return in_blocks(model.encode, x, seen, "encoding"), None if y is None else y.tolist()
+
+
+def by_inversion(model: Inference, x: Tensor, labels: Labels) -> tuple[Tensor, list[int] | None]:
+    """Return the latents of pictures by optimisation, and labels for G; classes that are not given are looked for."""
+    from ganzoo.inversion import LBFGS, invert
+
+    solver = LBFGS()
+    print(f"ganzoo: no encoder: the pictures are inverted, {solver.steps} steps", file=sys.stderr)
+    auto = labels is None and isinstance(model.generator.condition, Classes)
+    found = invert(model, x, "auto" if auto else labels, solver=solver)
+    return found.latents, None if found.condition is None else found.condition.tolist()
 
 
 def of_direction(text: str) -> Tensor:

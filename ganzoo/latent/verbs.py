@@ -50,6 +50,8 @@ def encode(model: Inference, x: Tensor, out: str | Path, labels: Labels = None) 
     Raises:
         ValueError: there is no encoder, or labels are missing or wrong.
     """
+    if model.encoder is None:
+        model.encode(x)  # says so
     z, y = of_images(model, x, labels if model.generator.num_classes else None)
     save_png(pairs(x, decoded(model, z, y)), Path(out) / "reconstructions.png")
     kept = Classes(1 + max(labels)).check(labels, len(z)) if labels and y is None else y

@@ -1,0 +1,249 @@
+"""``ganzoo invert``: pictures in, latents and pictures out; what was found stays found."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+from ganzoo.cli import main
+from ganzoo.hub.writing import publish
+from ganzoo.inversion import LBFGS, invert
+from ganzoo.latent.npz import load_latents
+from ganzoo.photos import how_fitted, read_images, size_of
+from tests.cli.test_cli import refused  # noqa: F401
+from tests.zoo import ToLatent, make
+
+FILES = ["a.png", "b.png", "c.png"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Models with and without classes and an encoder, and three pictures."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("NSGAN", "CGAN", "ImageEncoder"):
+        publish(make(name).eval(), name.lower(), {"data": None})
+    for seed, file in enumerate(FILES):
+        pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / file)
+    return tmp_path
+
+
+def run(*words):
+    assert main(["invert", *words, "--steps", "6"]) == 0
+
+
+def kept(folder):
+    return load_latents(folder / "latents.npz")
+
+
+def test_latents_are_those_of_invert_and_all_is_drawn(home, capsys):
+    run("nsgan", *FILES, "--out", "o")
+    z, extra = kept(home / "o")
+    x = read_images(FILES, (1, 8, 8))
+    found = invert(ganzoo.load("nsgan"), x, solver=LBFGS(6))
+    assert torch.equal(z, found.latents)
+    assert np.array_equal(extra["images"], found.images.numpy())
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "3 latents in o/latents.npz, mse" in said.out
+    table = json.loads((home / "o" / "metrics.json").read_text())
+    assert [one["file"] for one in table["images"]] == FILES
+    mse = (found.images - x).square().mean(dim=(1, 2, 3))
+    assert [one["mse"] for one in table["images"]] == pytest.approx(mse.tolist())
+    assert table["mean"]["psnr"] == pytest.approx((10 * (4 / mse).log10()).mean().item(), rel=1e-5)
+    assert table["how"] == "draw:0.3, lbfgs 6, pixels, z, seed 0, restarts 1"
+    with Image.open(home / "o" / "way.gif") as way:
+        assert 5 <= way.n_frames <= 9  # equal ones are joined
+    for name in ("sheet.png", "loss.png"):
+        with Image.open(home / "o" / name) as picture:
+            assert min(picture.size) > 100
+
+
+def test_other_verbs_take_what_was_found(home):
+    run("nsgan", *FILES, "--out", "o")
+    assert main(["interpolate", "nsgan", "--latents", "o/latents.npz", "--steps", "2", "--out", "way"]) == 0
+    z, _ = kept(home / "way")
+    torch.testing.assert_close(z[[0, 2, 4]], kept(home / "o").z)
+
+
+@pytest.mark.parametrize("verb", [["interpolate", "--steps", "2"], ["edit", "--positive", "1", "--negative", "2"]])
+@pytest.mark.parametrize("name", ["nsgan", "cgan"])
+def test_pictures_are_inverted_for_verbs_where_there_is_no_encoder(verb, name, home, capsys):
+    assert main([verb[0], name, *verb[1:], "--images", "a.png", "b.png", "--out", "w"]) == 0
+    assert "no encoder: the pictures are inverted, 60 steps" in capsys.readouterr().err
+    z, extra = kept(home / "w")
+    found = invert(ganzoo.load(name), read_images(FILES[:2], (1, 8, 8)), "auto" if name == "cgan" else None)
+    assert any(torch.equal(row, found.latents[0]) for row in z) or verb[0] == "edit"
+    assert ("y" in extra) == (name == "cgan")
+
+
+def test_the_same_words_find_nothing_twice_and_other_words_do(home, capsys, monkeypatch):
+    run("nsgan", *FILES[:2], "--out", "o")
+    first = kept(home / "o").z
+    looked = []
+    monkeypatch.setattr("ganzoo.inversion.writing.inversions", spy(looked))
+    run("nsgan", *FILES, "--out", "o")
+    assert looked == [1]
+    assert "(2 were there)" in capsys.readouterr().out
+    assert torch.equal(kept(home / "o").z[:2], first)
+    run("nsgan", *FILES, "--out", "o", "--seed", "3")
+    run("nsgan", *FILES, "--out", "o", "--loss", "pixels+0.1*shell")
+    assert looked == [1, 3, 3]
+
+
+def spy(looked):
+    from ganzoo.inversion.inverter import inversions
+
+    def noted(model, x, *rest, **kwargs):
+        looked.append(len(x))
+        return inversions(model, x, *rest, **kwargs)
+
+    return noted
+
+
+def test_what_was_found_is_kept_when_it_is_interrupted_and_the_rest_follows(home, monkeypatch, capsys):
+    run("nsgan", *FILES, "--out", "whole")
+    from ganzoo.inversion import inverter
+
+    monkeypatch.setattr(inverter, "PART", 1)
+    monkeypatch.setattr(inverter, "BLOCK", 1)
+    run("nsgan", *FILES, "--out", "parts")
+    whole = kept(home / "parts").z
+    of_seed, calls = inverter.Task.of_seed, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return of_seed(self, *arguments)
+
+    monkeypatch.setattr(inverter.Task, "of_seed", interrupted)
+    assert main(["invert", "nsgan", *FILES, "--steps", "6", "--out", "o"]) == 130
+    assert torch.equal(kept(home / "o").z, whole[:2])
+    run("nsgan", *FILES, "--out", "o")
+    assert len(calls) == 4
+    assert torch.equal(kept(home / "o").z, whole)
+
+
+def test_methods_differ_by_start_and_steps(home):
+    model, x = ganzoo.load("imageencoder"), read_images(FILES, (1, 8, 8))
+    run("imageencoder", *FILES, "--method", "encoder", "--out", "e")
+    torch.testing.assert_close(kept(home / "e").z, model.encode(x))
+    run("imageencoder", *FILES, "--method", "hybrid", "--out", "h")
+    table = [json.loads((home / name / "metrics.json").read_text())["mean"] for name in ("e", "h")]
+    assert table[1]["mse"] < table[0]["mse"]
+    assert (table[0]["evaluations"], table[1]["evaluations"] > 5) == (1, True)
+
+
+def test_tuned_generators_are_published(home, capsys):
+    run("nsgan", "a.png", "b.png", "--method", "tune", "--out", "o")
+    assert "tuned generators in o/tuned, mse" in capsys.readouterr().out
+    tuned, z = ganzoo.load("o/tuned/b"), kept(home / "o").z
+    x = read_images(["b.png"], (1, 8, 8))
+    before = (ganzoo.load("nsgan").decode(z[1:]) - x).square().mean()
+    assert (tuned.decode(z[1:]) - x).square().mean() < before
+    assert tuned.config["training"]["tuned"] == "b.png"
+    assert (home / "o" / "tuned.png").is_file()
+
+
+def test_another_space_starts_at_z_and_keeps_both(home):
+    run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
+    z, extra = kept(home / "o")
+    model, x = ganzoo.load("nsgan"), read_images(FILES, (1, 8, 8))
+    assert torch.equal(z, invert(model, x, solver=LBFGS(6)).latents)
+    assert extra["u"].shape == (3, 16)
+    assert (extra["loss"] < (model.decode(z) - x).square().mean(dim=(1, 2, 3)).numpy()).all()
+
+
+def test_the_class_is_looked_for_given_or_each(home):
+    run("cgan", *FILES, "--out", "auto")
+    run("cgan", *FILES, "--labels", "3", "--out", "three")
+    run("cgan", *FILES, "--labels", "1,2,3", "--out", "each")
+    y = [kept(home / name).extra["y"].tolist() for name in ("auto", "three", "each")]
+    assert y[1:] == [[3, 3, 3], [1, 2, 3]]
+    found = invert(ganzoo.load("cgan"), read_images(FILES, (1, 8, 8)), "auto", solver=LBFGS(6))
+    assert y[0] == found.condition.tolist()
+    assert [one["class"] for one in json.loads((home / "three" / "metrics.json").read_text())["images"]] == [3, 3, 3]
+
+
+def test_a_mask_counts_where_it_is_white(home):
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[:, :4] = 255
+    Image.fromarray(mask).save(home / "m.png")
+    run("nsgan", *FILES, "--mask", "m.png", "--out", "o")
+    run("nsgan", *FILES, "--out", "whole")
+    x = read_images(FILES, (1, 8, 8))
+    left = [
+        np.square(kept(home / name).extra["images"] - x.numpy())[:, :, :, :4].mean(axis=(1, 2, 3))
+        for name in ("o", "whole")
+    ]
+    np.testing.assert_allclose(kept(home / "o").extra["loss"], left[0], rtol=1e-4)
+    assert left[0].mean() < left[1].mean()
+
+
+@pytest.mark.parametrize("loss", ["pixels+0.05*digits", "0.5*pixels+1e-3*discriminator", "pixels+2*indomain"])
+def test_losses_are_named(loss, home):
+    run("imageencoder" if "indomain" in loss else "nsgan", *FILES, "--loss", loss, "--out", "o")
+    extra = kept(home / "o").extra
+    assert (extra["history"][:, -1] < extra["history"][:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nsgan", "a.png", "--labels", "3"], "this generator is unconditional"),
+        (["nsgan", "a.png", "--labels", "auto"], "'auto' looks for the class, of a model that is told classes"),
+        (["cgan", "a.png", "--labels", "10"], "labels must be from 0 to 9"),
+        (["cgan", "a.png", "--labels", "x"], "--labels takes a class number or a list such as 0,1,2, got 'x'"),
+        (["nsgan", "a.png", "--space", "maps:net.9"], "ToImage has no layer 'net.9'"),
+        (["nsgan", "a.png", "--space", "maps"], "no space 'maps'"),
+        (["nsgan", "a.png", "--loss", "pixel"], "no loss 'pixel': did you mean 'pixels'?"),
+        (
+            ["nsgan", "a.png", "--loss", "x*pixels"],
+            "a loss is such as pixels+0.1*shell, got 'x*pixels': 'x' is no number",
+        ),
+        (["nsgan", "a.png", "--loss", "vgg16:no.pth"], "no weights of VGG-16 at no.pth: download https://"),
+        (["nsgan", "a.png", "--loss", "indomain"], "InDomain needs a model with an encoder"),
+        (["nsgan", "a.png", "--start", "drew"], "no start 'drew': did you mean 'draw'?"),
+        (["nsgan", "a.png", "--start", "draw:x"], "--start 'draw:x': could not convert string to float"),
+        (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be at least 1"),
+        (["nsgan", "a.png", "--method", "hybrid"], "this model has no encoder"),
+        (["nsgan", "a.png", "--method", "hybrid", "--start", "draw:1"], "--method hybrid starts at the encoder"),
+        (["nsgan", "a.png", "--method", "tune", "--space", "maps:net.0"], "--method tune has its pivots in z"),
+        (["nsgan", "a.png", "--steps", "-1"], "steps, memory and trials must be 1 or more"),
+        (["nsgan", "no.png"], "cannot read no.png as a picture"),
+        (["nsgan", "empty.png"], "cannot read empty.png as a picture"),
+        (
+            ["nsgan", "a.png", "--mask", "wide.png"],
+            "the mask wide.png is 9 x 8, but a.png is 8 x 8: they must be alike",
+        ),
+        (["nsgan", "a.png", "--mask", "black.png"], "some above 0 in each image"),
+        (["nsgan", "a.png", "--metod", "tune"], "did you mean '--method'?"),
+        (["nsgam", "a.png"], "no model"),
+    ],
+)
+def test_a_wrong_call_is_one_line(words, message, home, refused):  # noqa: F811
+    (home / "empty.png").write_bytes(b"")
+    for name, size in (("wide.png", (9, 8)), ("black.png", (8, 8))):
+        Image.new("L", size).save(home / name)
+    assert message in refused("invert", *words, "--out", "o")
+    assert not (home / "o" / "latents.npz").exists()
+
+
+def test_it_says_how_pictures_were_fitted(home, capsys):
+    Image.new("RGB", (40, 20)).save(home / "wide.png")
+    Image.new("L", (16, 16)).save(home / "large.png")
+    assert how_fitted(["wide.png", "large.png", "a.png"], (1, 8, 8)) == [
+        "wide.png (40 x 20): its middle, resized to 8 x 8, grey",
+        "large.png (16 x 16): resized to 8 x 8",
+    ]
+    assert size_of("wide.png") == (40, 20)
+    run("nsgan", "wide.png", "--out", "o")
+    assert "ganzoo: wide.png (40 x 20): its middle, resized to 8 x 8, grey\n" in capsys.readouterr().err
+
+
+def test_encoders_are_in_the_model(home):
+    assert isinstance(ganzoo.load("imageencoder").encoder, ToLatent)
