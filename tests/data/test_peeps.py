@@ -177,6 +177,7 @@ def test_training_goes_on_where_it_stopped(root, tmp_path):
 
 def test_it_is_made_again_and_listed():
     data = Peeps("somewhere", size=32, which="glasses", hflip=True)
+    assert (data.hflip, data.in_memory, data.num_workers) == (True, True, 0)
     assert build(data.config()).config() == data.config()
     assert classes("data")["Peeps"].startswith("3,410 drawn faces, each without and with glasses")
 
