@@ -9,6 +9,7 @@ from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.hugging_face import HuggingFace
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
+from ganzoo.data.peeps import Peeps
 from ganzoo.data.shards import Shards, write_shards
 from ganzoo.data.sprites import Sprites
 from ganzoo.data.stacked import StackedMNIST
@@ -30,6 +31,7 @@ __all__ = [
     "ImageFolder",
     "MemoryLoader",
     "Order",
+    "Peeps",
     "Shards",
     "Sprites",
     "StackedMNIST",
