@@ -221,12 +221,23 @@ def test_several_codes_are_mixed_channel_by_channel():
     torch.testing.assert_close(space.make(u), G.body[4:](mixed[None]), rtol=0, atol=1e-6)
 
 
-def test_maps_are_differentiable():
+@pytest.mark.parametrize("layer", ["body.2", "body.3", "body.6"])  # behind 2 stands a ReLU that works in place
+def test_maps_are_differentiable(layer):
     G = dcgan()
-    space = maps(G, "body.6")
+    space = maps(G, layer)
     u = here(space, G.prior.seeded([0]), None).requires_grad_()
+    before = u.detach().clone()
+    assert (u.min() < 0) == (layer == "body.2")
     space.make(u).sum().backward()
     assert u.grad.abs().sum() > 0
+    assert torch.equal(u.detach(), before)
+
+
+def test_layers_are_seen_as_they_were_though_the_next_one_works_in_place():
+    network, x = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(inplace=True)), pictures()
+    (seen,) = Features(network, ["0"]).maps(x)
+    assert torch.equal(seen, network[0](x).flatten(1))
+    assert seen.min() < 0
 
 
 @pytest.mark.parametrize(
