@@ -252,23 +252,23 @@ def run(given: argparse.Namespace) -> None:
         save_png(sheet, given.out / f"{Path(given.model).name}.png")
 
 
-def table(given: argparse.Namespace) -> None:
-    """Print the table of a model."""
-    done = json.loads((given.out / f"{Path(given.model).name}.json").read_text())["rows"]
-    columns = ["from where, how", "images", "mse", "psnr, dB", "ssim", "kept, %", "stuck, %", "images a CPU second"]
-    form = [
-        [
-            *(name, str(row["n"]), f"{row['mse']:.4f}", f"{row['psnr']:.1f}", f"{row['ssim']:.3f}"),
-            *(f"{100 * row['kept']:.1f}", f"{100 * row['stuck']:.1f}", f"{row['rate']:.3g}"),
+def table(out: Path) -> None:
+    """Print the table of each model that there is."""
+    columns = ["images", "mse", "psnr, dB", "ssim", "kept, %", "stuck, %", "images a CPU second"]
+    for file in sorted(out.glob("*.json")):
+        form = [
+            [
+                *(name, row["n"], f"{row['mse']:.4f}", f"{row['psnr']:.1f}", f"{row['ssim']:.3f}"),
+                *(f"{100 * row['kept']:.1f}", f"{100 * row['stuck']:.1f}", f"{row['rate']:.3g}"),
+            ]
+            for name, row in json.loads(file.read_text())["rows"].items()
         ]
-        for name, row in done.items()
-    ]
-    show(columns, form)
+        show([file.stem, *columns], form)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a bundled name, a folder or a checkpoint")
+    parser.add_argument("--model", help="a bundled name, a folder or a checkpoint")
     parser.add_argument("--encoder", nargs="*", default=[], help="models with an encoder over the same G")
     parser.add_argument("--reader", type=Path, help="what `benchmarks.peeps --out` has written; for faces")
     parser.add_argument("--n", type=int, default=1000, help="images (default: 1000)")
@@ -276,10 +276,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/inversion"), help="folder (default: runs/inversion)")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     given = parser.parse_args()
+    if not given.table and not given.model:
+        parser.error("--model: name what is inverted, such as dcgan-mnist")
     torch.set_num_threads(1)
     if not given.table:
         run(given)
-    table(given)
+    table(given.out)
 
 
 if __name__ == "__main__":
