@@ -1,5 +1,6 @@
 """Where an inversion starts: a z for each image."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from ganzoo.inference import Inference, decode
 from ganzoo.inversion.rows import row_sum
+from ganzoo.priors import Prior
 from ganzoo.roles import Classes
 
 
@@ -34,25 +36,27 @@ class Draw:
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return the draw, once for each image."""
-        prior = model.generator.prior
-        z = self.scale * prior.seeded([seed])
-        for code in prior.codes:
+        z = scaled(model.generator.prior, [seed], self.scale)
+        for code in model.generator.prior.codes:
             if code.kind == "categorical":  # a value that is none yet
                 z[:, code.start : code.start + code.size] = 1 / code.size
         return z.expand(len(x), -1).clone()
 
 
 class Nearest:
-    """The nearest of ``n`` samples, by squared error of pixels; of the class of the image, if G is told classes.
+    """The latent, of ``n`` draws, whose image is nearest by squared error of pixels.
+
+    If G is told classes, the images are of the class of the image that is looked for.
 
     Args:
-        n: How many samples.
+        n: How many draws.
+        scale: What each is multiplied by.
     """
 
-    def __init__(self, n: int = 2048) -> None:
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        self.n = n
+    def __init__(self, n: int = 256, scale: float = 0.6) -> None:
+        if n < 1 or not scale > 0:
+            raise ValueError(f"n must be at least 1 and scale positive, got {n} and {scale}")
+        self.n, self.scale = n, scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return the latents of the nearest samples.
@@ -63,7 +67,7 @@ class Nearest:
         G = model.generator
         if y is not None and not isinstance(G.condition, Classes):
             raise ValueError("the nearest sample is looked for among samples of a class: give another start")
-        z = G.prior.seeded([(seed + i) % 2**32 for i in range(self.n)])
+        z = scaled(G.prior, [(seed + i) % 2**32 for i in range(self.n)], self.scale)
         found = torch.empty(len(x), z.shape[1])
         for k in [None] if y is None else y.unique().tolist():
             pool = decode(model, z, k).float()
@@ -71,6 +75,16 @@ class Nearest:
             for row in torch.where(same)[0].tolist():
                 found[row] = z[row_sum((pool - x[row]).square()).argmin()]
         return found
+
+
+def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
+    """Return the latents of seeds, multiplied; categorical codes stay."""
+    z = prior.seeded(seeds)
+    moved = scale * z
+    for code in prior.codes:
+        if code.kind == "categorical":
+            moved[:, code.start : code.start + code.size] = z[:, code.start : code.start + code.size]
+    return moved
 
 
 class Encoded:

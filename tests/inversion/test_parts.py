@@ -154,16 +154,22 @@ def test_a_draw_is_a_share_of_the_latent_of_a_seed():
 def test_the_nearest_sample_is_found_and_of_the_right_class():
     own = model()
     x = own.sample(8)
-    assert torch.equal(Nearest(20)(own, x, None, 0), own.latents(8))
+    assert torch.equal(Nearest(20, 1.0)(own, x, None, 0), own.latents(8))
+    assert torch.equal(Nearest(1, 0.5)(own, x, None, 7), 0.5 * own.latents(1, seed=7).expand(8, -1))
     told = model(num_classes=3)
     y = torch.tensor([2, 0, 2])
     z = told.latents(3, seed=4)
-    assert torch.equal(Nearest(9)(told, told.decode(z, y), y, 0), z)
-    other = Nearest(9)(told, told.decode(z, y), torch.tensor([1, 1, 1]), 0)
+    assert torch.equal(Nearest(9, 1.0)(told, told.decode(z, y), y, 0), z)
+    other = Nearest(9, 1.0)(told, told.decode(z, y), torch.tensor([1, 1, 1]), 0)
     pool = decode(told, told.latents(9), 1)
     expected = (pool[None] - told.decode(z, y)[:, None]).square().flatten(2).sum(2).argmin(1)
     assert torch.equal(other, told.latents(9)[expected])
-    with pytest.raises(ValueError, match="n must be at least 1"):
+    coded = model(prior=Coded(Normal(3), (4,), 1))
+    assert ((coded.latents(30) * 0.5)[:, :3] == Nearest(1, 0.5)(coded, x[:1], None, 4)[:, :3]).all(
+        dim=1
+    ).nonzero().tolist() == [[4]]
+    assert Nearest(9, 0.5)(coded, x, None, 0)[:, 3:7].sum(1).eq(1).all()
+    with pytest.raises(ValueError, match="n must be at least 1 and scale positive"):
         Nearest(0)
 
 
