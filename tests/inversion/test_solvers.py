@@ -69,7 +69,7 @@ def test_the_first_step_has_length_1_and_the_loss_never_rises():
 
 
 def test_a_direction_is_that_of_the_matrix_of_the_last_pairs():
-    """H = VᵀHV + ρ s sᵀ, V = I - ρ y sᵀ, from H = (sᵀy / yᵀy) I of the newest pair: Nocedal & Wright, Eq. 7.19."""
+    """H = V'HV + s s' / s'y, V = I - y s' / s'y, from (s'y / y'y) I of the newest: Nocedal & Wright, Eq. 7.19."""
     random = torch.Generator().manual_seed(3)
     n, d, rows = 2, 4, torch.arange(2)
     pairs, kept = Pairs(3, n, d, like=torch.zeros(1, dtype=torch.float64)), []
