@@ -52,6 +52,8 @@ class Nearest(Start):
 
     The images are made of what the image is told that is looked for: each class has its own.
 
+    Of seed s they are those of the seeds from s n on: another seed has others.
+
     Args:
         n: How many draws.
         scale: What each is multiplied by.
@@ -64,7 +66,7 @@ class Nearest(Start):
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return the latents of the nearest samples."""
-        z = scaled(model.generator.prior, [(seed + i) % 2**32 for i in range(self.n)], self.scale)
+        z = scaled(model.generator.prior, [(seed * self.n + i) % 2**32 for i in range(self.n)], self.scale)
         found = torch.empty(len(x), z.shape[1])
         for rows in alike(y, len(x)):
             pool = decode(model, z, None if y is None else y[rows[0]]).float()
