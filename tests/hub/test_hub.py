@@ -596,7 +596,7 @@ def test_every_configuration_makes_a_game(name):
 
 def given(name, shape):
     """The generator of games over a trained one."""
-    classes = {"icgan": 10, "latentencoder": 0, "imageencoder": 0}
+    classes = {"icgan": 10, "latentencoder": 0, "imageencoder": 0, "iterativeencoder": 0}
     return DCGANGenerator(shape, width=4, num_classes=classes[name.lower()]) if name.lower() in classes else None
 
 
