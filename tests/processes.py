@@ -5,6 +5,7 @@ a fork does not copy.
 """
 
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -31,6 +32,7 @@ def start(work: Callable[[], Any], log: Path, env: dict[str, str] | None = None)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
         os.environ.update(env or {})
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would pass on to ignore it
         result = work() if torch.get_num_threads() == 1 else ThreadPoolExecutor(1).submit(work).result()
         status = result if isinstance(result, int) else 0
     except SystemExit as error:

@@ -96,7 +96,9 @@ class Features(Loss):
         seen: dict[str, Tensor] = {}
 
         def keep(layer: str) -> RemovableHandle:
-            return self.network.get_submodule(layer).register_forward_hook(lambda _, __, out: seen.update({layer: out}))
+            return self.network.get_submodule(layer).register_forward_hook(
+                lambda _, __, out: seen.update({layer: out.clone()})  # the next layer may work in place
+            )
 
         hooks = [keep(layer) for layer in self.layers]
         try:

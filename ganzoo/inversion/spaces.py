@@ -1,5 +1,7 @@
 """Places behind z in which more images can be said than G has z for: maps of a layer, and several codes."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -43,7 +45,7 @@ class Layer:
             ValueError: it is no tensor, or the layer is not called.
         """
         seen: list[Tensor] = []
-        hook = self.module.register_forward_hook(lambda _, __, out: seen.append(out))
+        hook = self.module.register_forward_hook(lambda _, __, out: seen.append(copied(out)))
         try:
             told(self.G, z, y)
         finally:
@@ -55,11 +57,16 @@ class Layer:
     def replaced(self, out: Tensor, y: Tensor | None) -> Tensor:
         """Return the images that are made of an output of the layer."""
         z = out.new_zeros(len(out), self.G.prior.dim)
-        hook = self.module.register_forward_hook(lambda _, __, ___: out)
+        hook = self.module.register_forward_hook(lambda _, __, ___: out.clone())  # the next layer may work in place
         try:
             return told(self.G, z, y)
         finally:
             hook.remove()
+
+
+def copied(out: Any) -> Any:
+    """Return a copy of a tensor, which the next layer may change in place; anything else as it is."""
+    return out.clone() if isinstance(out, Tensor) else out
 
 
 def maps(G: Generator, layer: str) -> Space:

@@ -1,5 +1,6 @@
 """Where an inversion starts: a z for each image."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from ganzoo.inference import Inference, decode
 from ganzoo.inversion.rows import row_sum
+from ganzoo.priors import Prior
 from ganzoo.roles import Classes
 
 
@@ -18,7 +20,10 @@ class Start(Protocol):
 
 
 class Draw:
-    """``scale`` times the latent of the seed, the same for all images: ``Prior.start``.
+    """``scale`` times the latent of the seed, the same for all images.
+
+    At z = 0 no unit behind a first ReLU may be alive, and draws of full length are far from where most images are:
+    of 48 digits and a DCGAN, L-BFGS left 48 % above an error of 0.05 from scale 1, and 2 % from 0.3.
 
     Args:
         scale: What a draw is multiplied by.
@@ -35,16 +40,19 @@ class Draw:
 
 
 class Nearest:
-    """The nearest of ``n`` samples, by squared error of pixels; of the class of the image, if G is told classes.
+    """The latent, of ``n`` draws, whose image is nearest by squared error of pixels.
+
+    If G is told classes, the images are of the class of the image that is looked for.
 
     Args:
-        n: How many samples.
+        n: How many draws.
+        scale: What each is multiplied by.
     """
 
-    def __init__(self, n: int = 2048) -> None:
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        self.n = n
+    def __init__(self, n: int = 256, scale: float = 0.6) -> None:
+        if n < 1 or not scale > 0:
+            raise ValueError(f"n must be at least 1 and scale positive, got {n} and {scale}")
+        self.n, self.scale = n, scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return the latents of the nearest samples.
@@ -55,7 +63,7 @@ class Nearest:
         G = model.generator
         if y is not None and not isinstance(G.condition, Classes):
             raise ValueError("the nearest sample is looked for among samples of a class: give another start")
-        z = G.prior.seeded([(seed + i) % 2**32 for i in range(self.n)])
+        z = scaled(G.prior, [(seed + i) % 2**32 for i in range(self.n)], self.scale)
         found = torch.empty(len(x), z.shape[1])
         for k in [None] if y is None else y.unique().tolist():
             pool = decode(model, z, k).float()
@@ -63,6 +71,16 @@ class Nearest:
             for row in torch.where(same)[0].tolist():
                 found[row] = z[row_sum((pool - x[row]).square()).argmin()]
         return found
+
+
+def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
+    """Return the latents of seeds, multiplied; categorical codes stay."""
+    z = prior.seeded(seeds)
+    moved = scale * z
+    for code in prior.codes:
+        if code.kind == "categorical":
+            moved[:, code.start : code.start + code.size] = z[:, code.start : code.start + code.size]
+    return moved
 
 
 class Encoded:

@@ -16,7 +16,7 @@ from ganzoo.photos import read_images, size_of
 from ganzoo.roles import Discriminator
 
 LOSSES = "pixels, shell, digits, discriminator, vgg16:FILE, indomain"
-STARTS = "draw:0.3, nearest:2048, encoder"
+STARTS = "draw:0.3, nearest:256, encoder"
 
 
 def read_loss(text: str, model: Inference) -> Loss:
@@ -112,7 +112,7 @@ def read_mask(file: str | Path, images: Sequence[str | Path], image_shape: Seque
 
 
 def read_start(text: str) -> Start:
-    """Return the start that ``draw:0.3``, ``nearest:2048`` or ``encoder`` means.
+    """Return the start that ``draw:0.3``, ``nearest:256`` or ``encoder`` means.
 
     Raises:
         ValueError: there is none, or its number is none.
@@ -123,7 +123,7 @@ def read_start(text: str) -> Start:
             case "draw":
                 return Draw(float(number or 0.3))
             case "nearest":
-                return Nearest(int(number or 2048))
+                return Nearest(int(number or 256))
             case "encoder" if not number:
                 return Encoded()
     except ValueError as error:

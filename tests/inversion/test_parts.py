@@ -154,16 +154,22 @@ def test_a_draw_is_a_share_of_the_latent_of_a_seed():
 def test_the_nearest_sample_is_found_and_of_the_right_class():
     own = model()
     x = own.sample(8)
-    assert torch.equal(Nearest(20)(own, x, None, 0), own.latents(8))
+    assert torch.equal(Nearest(20, 1.0)(own, x, None, 0), own.latents(8))
+    assert torch.equal(Nearest(1, 0.5)(own, x, None, 7), 0.5 * own.latents(1, seed=7).expand(8, -1))
     told = model(num_classes=3)
     y = torch.tensor([2, 0, 2])
     z = told.latents(3, seed=4)
-    assert torch.equal(Nearest(9)(told, told.decode(z, y), y, 0), z)
-    other = Nearest(9)(told, told.decode(z, y), torch.tensor([1, 1, 1]), 0)
+    assert torch.equal(Nearest(9, 1.0)(told, told.decode(z, y), y, 0), z)
+    other = Nearest(9, 1.0)(told, told.decode(z, y), torch.tensor([1, 1, 1]), 0)
     pool = decode(told, told.latents(9), 1)
     expected = (pool[None] - told.decode(z, y)[:, None]).square().flatten(2).sum(2).argmin(1)
     assert torch.equal(other, told.latents(9)[expected])
-    with pytest.raises(ValueError, match="n must be at least 1"):
+    coded = model(prior=Coded(Normal(3), (4,), 1))
+    assert ((coded.latents(30) * 0.5)[:, :3] == Nearest(1, 0.5)(coded, x[:1], None, 4)[:, :3]).all(
+        dim=1
+    ).nonzero().tolist() == [[4]]
+    assert Nearest(9, 0.5)(coded, x, None, 0)[:, 3:7].sum(1).eq(1).all()
+    with pytest.raises(ValueError, match="n must be at least 1 and scale positive"):
         Nearest(0)
 
 
@@ -221,12 +227,23 @@ def test_several_codes_are_mixed_channel_by_channel():
     torch.testing.assert_close(space.make(u), G.body[4:](mixed[None]), rtol=0, atol=1e-6)
 
 
-def test_maps_are_differentiable():
+@pytest.mark.parametrize("layer", ["body.2", "body.3", "body.6"])  # behind 2 stands a ReLU that works in place
+def test_maps_are_differentiable(layer):
     G = dcgan()
-    space = maps(G, "body.6")
+    space = maps(G, layer)
     u = here(space, G.prior.seeded([0]), None).requires_grad_()
+    before = u.detach().clone()
+    assert (u.min() < 0) == (layer == "body.2")
     space.make(u).sum().backward()
     assert u.grad.abs().sum() > 0
+    assert torch.equal(u.detach(), before)
+
+
+def test_layers_are_seen_as_they_were_though_the_next_one_works_in_place():
+    network, x = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(inplace=True)), pictures()
+    (seen,) = Features(network, ["0"]).maps(x)
+    assert torch.equal(seen, network[0](x).flatten(1))
+    assert seen.min() < 0
 
 
 @pytest.mark.parametrize(
