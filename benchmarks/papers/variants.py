@@ -21,9 +21,8 @@ from benchmarks.papers.runs import Record, cell, link, logged, options, records,
 SAMPLING = ["gan", "nsgan", "lsgan", "hingegan", "dcgan", "wgan", "wgangp", "r1gan", "fgan", "improvedgan"]
 SAMPLING += ["unrolledgan", "pacgan", "sngan", "sagan", "r3gan", "cgan", "cgan-mlp", "acgan", "projectiongan"]
 INFERRING = ["bigan", "ali", "latentregressor", "jointlatentregressor", "infogan", "ibgan", "vae", "betavae", "cvae"]
-INFERRING += ["latentencoder", "imageencoder", "iterativeencoder", "icgan"]
-GIVEN = {f"{name}-mnist": "dcgan-mnist" for name in ("latentencoder", "imageencoder", "iterativeencoder")}
-GIVEN |= {"icgan-mnist": "cgan-mnist"}
+INFERRING += ["latentencoder", "imageencoder", "icgan"]
+GIVEN = {"latentencoder-mnist": "dcgan-mnist", "imageencoder-mnist": "dcgan-mnist", "icgan-mnist": "cgan-mnist"}
 SEEDS = {f"{name}-mnist": 1 for name in (*SAMPLING, *INFERRING)} | {"dcgan-mnist-long": 0}  # rows are recipes
 METRICS = {"precision": 3, "recall": 3, "coverage": 3, "classifier_score": 2, "label_accuracy": 3}
 INFERRED = {"fd": 3, "modes": 0, "recon_mse": 4, "recon_ssim": 3, "recon_ratio": 3}
