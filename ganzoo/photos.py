@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
@@ -28,13 +29,67 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
     c, h, w = image_shape
     images = []
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):
-        try:
-            with Image.open(file) as opened:
-                upright = eight_bits(ImageOps.exif_transpose(opened), c)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f"cannot read {file} as a picture: {error}") from error
-        images.append(pil_to_tensor(ImageOps.fit(upright, (w, h), Image.Resampling.LANCZOS)))
+        images.append(pil_to_tensor(ImageOps.fit(opened(file, c), (w, h), Image.Resampling.LANCZOS)))
     return to_float(torch.stack(images))
+
+
+def opened(file: str | Path, channels: int) -> Image.Image:
+    """Return a picture of 8 bits as the camera was held.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    try:
+        with Image.open(file) as picture:
+            return eight_bits(ImageOps.exif_transpose(picture), channels)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"cannot read {file} as a picture: {error}") from error
+
+
+def read_whole(file: str | Path, channels: int) -> Tensor:
+    """Read a picture at its own size, [C, H, W] in [-1, 1].
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    return to_float(pil_to_tensor(opened(file, channels)))
+
+
+def middle_of(width: int, height: int, image_shape: Sequence[int]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the middle that ``read_images`` cuts out, in whole pixels."""
+    _, h, w = image_shape
+    own_w, own_h = max(1, min(width, round(height * w / h))), max(1, min(height, round(width * h / w)))
+    left, top = (width - own_w) // 2, (height - own_h) // 2
+    return left, top, left + own_w, top + own_h
+
+
+def read_stroke(file: str | Path, photo: str | Path, image_shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Read what is painted on a photo, cut and resized as the photo is: a mask, [H, W], and colours, [C, H, W].
+
+    The mask is 1 where the stroke is opaque and 0 where it is transparent, or, in a picture without transparency, where
+    it equals the photo.
+
+    Raises:
+        ValueError: a file is no picture, they differ in size, or nothing is painted where the model looks.
+    """
+    if size_of(file) != (size := size_of(photo)):
+        own = " x ".join(map(str, size_of(file)))
+        raise ValueError(f"the stroke {file} is {own}, but {photo} is {size[0]} x {size[1]}: they must be alike")
+    c, h, w = image_shape
+    with Image.open(file) as picture:
+        transparent = picture.has_transparency_data
+    rgba = pil_to_tensor(opened(file, 4))
+    alpha = rgba[3:].float() / 255
+    if not transparent:
+        alpha = (rgba[:3] != pil_to_tensor(opened(photo, 4))[:3]).any(dim=0, keepdim=True).float()
+    colour = to_float(pil_to_tensor(Image.fromarray(rgba[:3].permute(1, 2, 0).numpy()).convert(MODES[c])))
+    left, top, right, bottom = middle_of(*size, image_shape)
+    both = torch.cat([alpha * colour, alpha])[None, :, top:bottom, left:right]
+    small = F.interpolate(both, size=(h, w), mode="bilinear", antialias=True, align_corners=False)[0]
+    mask = small[-1].clamp(0, 1)
+    if not bool((mask > 0).any()):
+        raise ValueError(f"nothing is painted in {file} where the model looks: paint over the middle of the photo")
+    return mask, (small[:-1] / mask.clamp(min=1e-6)).clamp(-1, 1)
 
 
 def size_of(file: str | Path) -> tuple[int, int]:
@@ -44,8 +99,8 @@ def size_of(file: str | Path) -> tuple[int, int]:
         ValueError: the file is no picture.
     """
     try:
-        with Image.open(file) as opened:
-            size: tuple[int, int] = ImageOps.exif_transpose(opened).size
+        with Image.open(file) as picture:
+            size: tuple[int, int] = ImageOps.exif_transpose(picture).size
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"cannot read {file} as a picture: {error}") from error
     return size
@@ -57,8 +112,8 @@ def how_fitted(files: Sequence[str | Path], image_shape: Sequence[int]) -> list[
     said = []
     for file in files:
         width, height = size_of(file)
-        with Image.open(file) as opened:
-            bands = len(opened.getbands()) if opened.mode != "P" else 3
+        with Image.open(file) as picture:
+            bands = len(picture.getbands()) if picture.mode != "P" else 3
         cut = "its middle, " if width * h != height * w else ""
         resized = f"resized to {w} x {h}" if (width, height) != (w, h) else ""
         colour = COLOURS[c] if bands != c else ""

@@ -82,6 +82,7 @@ NO_TORCH = [
     "cli.front",
     "cli.images",
     "cli.invert",
+    "cli.paint",
     "cli.verbs",
     "cli.parser",
     "cli.own",

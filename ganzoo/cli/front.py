@@ -10,6 +10,7 @@ from ganzoo import __version__, bundled
 from ganzoo.catalogue import classes, configs, find_config, nearest
 from ganzoo.cli import own, verbs
 from ganzoo.cli.invert import invert
+from ganzoo.cli.paint import paint
 from ganzoo.cli.parser import Parser
 
 HELP = """ganzoo: train, judge and use generative adversarial networks
@@ -25,6 +26,7 @@ with a trainer (LightningCLI; all take --config, --model, --data, --trainer, see
 without a trainer
   generate      images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
   invert        pictures into any model: ganzoo invert MODEL a.png b.png --out DIR
+  paint         a photo, by strokes:     ganzoo paint MODEL photo.png strokes.png --out DIR
   encode        latents by an encoder:     ganzoo encode MODEL a.png b.png --out DIR
   interpolate   from latent to latent:   ganzoo interpolate MODEL --seeds 0,5,9 --steps 16 --out DIR
   traverse      along codes, directions: ganzoo traverse MODEL --directions jacobian --seeds 0-7 --out DIR
@@ -49,6 +51,7 @@ TRAINED = ("fit", "validate", "test", "predict")
 UNTRAINED = (
     "generate",
     "invert",
+    "paint",
     "encode",
     "interpolate",
     "traverse",
@@ -110,7 +113,7 @@ def answer(argv: list[str]) -> int:
         raise ValueError(f"no verb {verb!r}{meant} (see `ganzoo --help`)")
     if verb in TRAINED:
         return trained(verb, rest)
-    own_rooms: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert}
+    own_rooms: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert, "paint": paint}
     run = own_rooms.get(verb) or getattr(verbs, verb)
     return run(rest)
 

@@ -1,17 +1,22 @@
 """Any image into any generator: spaces, starts, solvers and losses that go together."""
 
+from ganzoo.inversion.brush import Edited, brush
+from ganzoo.inversion.flow import carry
 from ganzoo.inversion.inverter import Inversion, invert
 from ganzoo.inversion.losses import Features, InDomain, Loss, Masked, Pixels, Shell
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
 from ganzoo.inversion.starts import At, Draw, Encoded, Nearest
+from ganzoo.inversion.strokes import Colour, Shape, Warp
 from ganzoo.inversion.tune import Tune
 
 __all__ = [
     "LBFGS",
     "Adam",
     "At",
+    "Colour",
     "Draw",
+    "Edited",
     "Encoded",
     "Features",
     "InDomain",
@@ -20,9 +25,13 @@ __all__ = [
     "Masked",
     "Nearest",
     "Pixels",
+    "Shape",
     "Shell",
     "Stay",
     "Tune",
+    "Warp",
+    "brush",
+    "carry",
     "invert",
     "maps",
     "several",

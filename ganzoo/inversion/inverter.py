@@ -12,7 +12,7 @@ from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels
 from ganzoo.inversion.solvers import LBFGS, Solver
 from ganzoo.inversion.spaces import named
-from ganzoo.inversion.starts import Draw, Start
+from ganzoo.inversion.starts import Nearest, Start
 from ganzoo.priors import check_seed
 from ganzoo.roles import Classes, Generator, Given, Space, check_images, told
 
@@ -53,7 +53,7 @@ def invert(
     condition: Given | Auto = None,
     *,
     space: str | Space = "z",
-    start: Start = Draw(0.3),
+    start: Start = Nearest(),
     solver: Solver = LBFGS(60),
     loss: Loss = Pixels(),
     restarts: int = 1,
@@ -118,7 +118,7 @@ def inversions(
     with tqdm(total=len(x), desc="inverting", unit="image", leave=False, disable=None if progress else True) as bar:
         for first in range(0, len(x), at_once):
             part = slice(first, first + at_once)
-            task = Task(model, place, start, solver, loss, x[part], None if y is None else y[part])
+            task = Task(model, place, start.of(part), solver, loss.of(part), x[part], None if y is None else y[part])
             found = [task.of_seed(seed + again, condition == "auto") for again in range(restarts)]
             yield best_of(found)
             bar.update(len(task.x))

@@ -24,6 +24,10 @@ class Loss:
         """Return what measures images and latents against x, [N, C, H, W]."""
         raise NotImplementedError
 
+    def of(self, part: slice) -> Loss:
+        """Return the loss of a part of the images: another one where the loss holds something of each."""
+        return self
+
     def __add__(self, other: Loss) -> Loss:
         """Return the sum."""
         return Sum([*parts(self), *parts(other)])
@@ -50,6 +54,10 @@ class Sum(Loss):
             return torch.stack(values).sum(dim=0)
 
         return measure
+
+    def of(self, part: slice) -> Loss:
+        """Return the sum of what its terms are of a part of the images."""
+        return Sum([(weight, term.of(part)) for weight, term in self.terms])
 
 
 def parts(loss: Loss) -> list[tuple[float, Loss]]:
@@ -143,6 +151,10 @@ class Masked(Loss):
         if not bool(((m >= 0) & (m <= 1)).all()) or not bool((m.flatten(1) > 0).any(dim=1).all()):
             raise ValueError("a mask holds numbers from 0 to 1, and some above 0 in each image")
         self.loss, self.mask = loss, m.float()
+
+    def of(self, part: slice) -> Loss:
+        """Return the loss with the masks of a part of the images."""
+        return Masked(self.loss.of(part), self.mask if len(self.mask) == 1 else self.mask[part])
 
     def against(self, x: Tensor, model: Inference) -> Measure:
         """Return the loss inside the mask.

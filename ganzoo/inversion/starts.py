@@ -1,7 +1,8 @@
 """Where an inversion starts: a z for each image."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -9,18 +10,24 @@ from torch import Tensor
 from ganzoo.inference import Inference, decode
 from ganzoo.inversion.rows import row_sum
 from ganzoo.priors import Prior
-from ganzoo.roles import Classes
 
 
-class Start(Protocol):
-    """Returns where to start."""
+class Start:
+    """Returns where to start: a z for each image, which no other image has a say in."""
+
+    def of(self, part: slice) -> Start:
+        """Return the start of a part of the images: another one where it holds something of each."""
+        return self
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return z, [N, dim], for images x, [N, C, H, W], and what G is told of each."""
+        raise NotImplementedError
 
 
-class Draw:
-    """``scale`` times the latent of the seed, the same for all images: ``Prior.start`` says why not 1, and why not 0.
+class Draw(Start):
+    """``scale`` times the latent of the seed, the same for all images.
+
+    At z = 0 no unit behind a first ReLU may be alive. How good a start is depends on the draw: ``Nearest`` is better.
 
     Args:
         scale: What a draw is multiplied by.
@@ -36,10 +43,10 @@ class Draw:
         return model.generator.prior.start(seed, self.scale).expand(len(x), -1).clone()
 
 
-class Nearest:
+class Nearest(Start):
     """The latent, of ``n`` draws, whose image is nearest by squared error of pixels.
 
-    If G is told classes, the images are of the class of the image that is looked for.
+    The images are made of what the image is told that is looked for: each class has its own.
 
     Args:
         n: How many draws.
@@ -52,22 +59,23 @@ class Nearest:
         self.n, self.scale = n, scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
-        """Return the latents of the nearest samples.
-
-        Raises:
-            ValueError: G translates images.
-        """
-        G = model.generator
-        if y is not None and not isinstance(G.condition, Classes):
-            raise ValueError("the nearest sample is looked for among samples of a class: give another start")
-        z = scaled(G.prior, [(seed + i) % 2**32 for i in range(self.n)], self.scale)
+        """Return the latents of the nearest samples."""
+        z = scaled(model.generator.prior, [(seed + i) % 2**32 for i in range(self.n)], self.scale)
         found = torch.empty(len(x), z.shape[1])
-        for k in [None] if y is None else y.unique().tolist():
-            pool = decode(model, z, k).float()
-            same = torch.ones(len(x), dtype=torch.bool) if y is None else y == torch.tensor(k)
-            for row in torch.where(same)[0].tolist():
+        for rows in alike(y, len(x)):
+            pool = decode(model, z, None if y is None else y[rows[0]]).float()
+            for row in rows:
                 found[row] = z[row_sum((pool - x[row]).square()).argmin()]
         return found
+
+
+def alike(y: Tensor | None, n: int) -> list[list[int]]:
+    """Return the numbers of n images in groups that are told the same; of images that are told images each alone."""
+    if y is None:
+        return [list(range(n))]
+    if y.ndim > 1:
+        return [[row] for row in range(n)]
+    return [torch.where(y == k)[0].tolist() for k in y.unique()]
 
 
 def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
@@ -80,7 +88,7 @@ def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
     return moved
 
 
-class Encoded:
+class Encoded(Start):
     """What the model's encoder makes of the images: the start of hybrid inversion."""
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
@@ -93,7 +101,7 @@ class Encoded:
         return model.encode(x, y if told else None).float()
 
 
-class At:
+class At(Start):
     """Latents that are given, one for each image.
 
     Args:
@@ -102,6 +110,10 @@ class At:
 
     def __init__(self, z: Tensor) -> None:
         self.z = z
+
+    def of(self, part: slice) -> Start:
+        """Return the latents of a part of the images."""
+        return At(self.z[part])
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return them.

@@ -16,7 +16,7 @@ from ganzoo.photos import read_images, size_of
 from ganzoo.roles import Discriminator
 
 LOSSES = "pixels, shell, digits, discriminator, vgg16:FILE, indomain"
-STARTS = "draw:0.3, nearest:256, encoder"
+STARTS = "nearest:256, draw:0.3, encoder"
 
 
 def read_loss(text: str, model: Inference) -> Loss:

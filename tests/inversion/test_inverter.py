@@ -73,24 +73,31 @@ SPACES = ["z", "maps:body.4", "codes:body.2:3"]
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("solver", [LBFGS(12), Adam(8)], ids=["lbfgs", "adam"])
-def test_an_image_has_one_answer_alone_in_company_in_any_order(space, solver, threads):
-    own, x = dcgan(num_classes=3), torch.rand(21, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    y = torch.arange(21) % 3
-    how = {"space": space, "solver": solver, "loss": Pixels() + 0.01 * Shell(), "restarts": 2, "progress": False}
+@pytest.mark.parametrize("solver", [LBFGS(8), Adam(5)], ids=["lbfgs", "adam"])
+def test_an_image_has_one_answer_alone_in_company_in_any_order(space, solver):
+    same_in_company({"space": space, "solver": solver, "loss": Pixels() + 0.01 * Shell(), "restarts": 2})
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_that_holds_on_two_threads(two_threads):
+    same_in_company({"solver": LBFGS(2)})
+
+
+def same_in_company(how):
+    own, x = dcgan(num_classes=3), torch.rand(18, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    y = torch.arange(18) % 3
     together = invert(own, x, y, **how)
-    for rows in (torch.tensor([17]), torch.tensor([20, 3, 16, 0]), torch.randperm(21)):
+    for rows in (torch.tensor([17]), torch.tensor([16, 3, 0]), torch.randperm(18)):
         some = invert(own, x[rows], y[rows], **how)
         for name in ("latents", "images", "loss", "history", "evaluations", "way", "condition"):
             assert torch.equal(getattr(some, name), getattr(together, name)[rows]), name
-
-
-@pytest.fixture(params=[1, 2])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganzoo.inversion.rows import dot, row_sum
-from ganzoo.inversion.solvers import FRAMES, LBFGS, Adam, moments_of, ramp
+from ganzoo.inversion.solvers import FRAMES, LBFGS, Adam, Pairs, moments_of, ramp
 
 N, D = 7, 5
 
@@ -66,6 +66,38 @@ def test_the_first_step_has_length_1_and_the_loss_never_rises():
     assert torch.equal(found.history[-1], found.loss)
     one = LBFGS(1, trials=1).minimise(lambda u, rows: u.square().sum(1), torch.full((1, 4), 5.0))
     torch.testing.assert_close(one.u, torch.full((1, 4), 4.5))
+
+
+def test_a_direction_is_that_of_the_matrix_of_the_last_pairs():
+    """H = V'HV + s s' / s'y, V = I - y s' / s'y, from (s'y / y'y) I of the newest: Nocedal & Wright, Eq. 7.19."""
+    random = torch.Generator().manual_seed(3)
+    n, d, rows = 2, 4, torch.arange(2)
+    pairs, kept = Pairs(3, n, d, like=torch.zeros(1, dtype=torch.float64)), []
+    for _ in range(5):
+        s, y = torch.randn(2, n, d, generator=random, dtype=torch.float64)
+        y = torch.where((dot(s, y) < 0)[:, None], -y, y)
+        kept = [*kept, (s, y)][-3:]
+        pairs.add(s, y, rows, torch.ones(n, dtype=torch.bool))
+    g = torch.randn(n, d, generator=random, dtype=torch.float64)
+    got, slope = pairs.direction(g, rows)
+    for i in range(n):
+        s, y = (part[i] for part in kept[-1])
+        H = torch.eye(d, dtype=torch.float64) * (s @ y) / (y @ y)
+        for s, y in ((s[i], y[i]) for s, y in kept):
+            V = torch.eye(d, dtype=torch.float64) - torch.outer(y, s) / (s @ y)
+            H = V.T @ H @ V + torch.outer(s, s) / (s @ y)
+        torch.testing.assert_close(got[i], -H @ g[i])
+        torch.testing.assert_close(slope[i], -g[i] @ H @ g[i])
+
+
+def test_pairs_that_tell_no_curvature_are_left_out():
+    s, y, g, rows = torch.eye(2), torch.eye(2), torch.ones(2, 2), torch.arange(2)
+    pairs = Pairs(2, 2, 2, like=g)
+    pairs.add(s, torch.stack([-y[0], y[1]]), rows, torch.ones(2, dtype=torch.bool))
+    pairs.add(s, 2 * y, rows, torch.tensor([False, False]))
+    d, _ = pairs.direction(g, rows)
+    assert torch.equal(pairs.rho, torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    assert torch.equal(d, -g)  # the second row's pair has H = I
 
 
 def test_losses_are_counted_and_a_row_that_is_done_costs_nothing_more():
