@@ -38,9 +38,9 @@ class Inference:
 
     @property
     def encoder(self) -> Encoder | None:
-        """E, if there is one."""
+        """What encodes, if anything does: E, or E over G if it improves its answer in steps."""
         E = self.networks.get("encoder")
-        return E if isinstance(E, Encoder) else None
+        return E.over(self.generator) if isinstance(E, Encoder) else None
 
     @property
     def labeller(self) -> Encoder | None:

@@ -80,6 +80,17 @@ class Prior(Configurable):
         draws = [self.sample(1, generator=torch.Generator().manual_seed(check_seed(seed))) for seed in seeds]
         return torch.cat(draws).to(device) if draws else torch.empty(0, self.dim, device=device)
 
+    def start(self, seed: int = 0, scale: float = 0.3) -> Tensor:
+        """Return where to look for latents from, [1, dim]: the z of a seed, shortened; no value of a categorical code.
+
+        At z = 0 no unit behind a first ReLU may be alive, and draws of full length are far from where most images are.
+        """
+        z = scale * self.seeded([seed])
+        for code in self.codes:
+            if code.kind == "categorical":
+                z[:, code.start : code.start + code.size] = 1 / code.size
+        return z
+
 
 class Normal(Prior):
     """z ~ N(0, I)."""

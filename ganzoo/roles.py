@@ -230,7 +230,7 @@ class Encoder(Configurable, nn.Module):
 
     A deterministic E maps an image to a point. A stochastic one, ``posterior="gaussian"``, has a distribution
     E(z|x), of which it returns the mean when it is called. An E whose z, or mean, stays in (-1, 1) says so by
-    ``bounded``.
+    ``bounded``. One that improves what it found says by ``steps`` how often; it needs G: ``over`` returns what encodes.
 
     Args:
         image_shape: (C, H, W) of an image, or (d,) of a point.
@@ -243,6 +243,7 @@ class Encoder(Configurable, nn.Module):
     """
 
     bounded = False
+    steps = 0  # how often it looks at what G makes of its answer; 0: never
 
     def __init__(
         self, image_shape: Sequence[int], dim: int, posterior: Posterior = "point", num_classes: int = 0
@@ -271,6 +272,18 @@ class Encoder(Configurable, nn.Module):
         if self.posterior == "point":
             raise ValueError(f"{type(self).__name__} is deterministic: make it with posterior='gaussian'")
         return Gaussian(*self.numbers(x, y).chunk(2, dim=1))
+
+    def over(self, generator: Generator) -> "Encoder":
+        """Return what encodes the images of a G: E itself, unless it needs G to do so."""
+        return self
+
+    def change(self, x: Tensor, seen: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return by how much to change z, [N, dim], where images x are looked for and G(z) are seen.
+
+        Raises:
+            ValueError: E does not compare images.
+        """
+        raise ValueError(f"{type(self).__name__} looks at one image: wrap it as Refiner({type(self).__name__}(..))")
 
     def draw(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return z [N, dim]: the point, or a draw from E(z|x) that is differentiable with respect to E."""

@@ -15,7 +15,7 @@ from ganzoo.data import Digits
 from ganzoo.engine.optim import SGD, Adam, Linear, Optimizer
 from ganzoo.losses.likelihoods import GaussianLikelihood
 from ganzoo.models.gan import GAN
-from ganzoo.networks import Bottleneck, Packed, WithClassifier, WithCodes
+from ganzoo.networks import Bottleneck, Packed, Refiner, WithClassifier, WithCodes
 from ganzoo.networks.labels import Label
 from ganzoo.priors import Coded, Normal, Prior
 from ganzoo.roles import Discriminator, Encoder, Generator, JointDiscriminator
@@ -150,6 +150,7 @@ SPECIAL: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "LatentEncoder": lambda: {"encoder": ToLatent()},
     "ImageEncoder": lambda: {"encoder": ToLatent()},
+    "IterativeEncoder": lambda: {"encoder": Refiner(ToLatent((2, *SHAPE[1:])), steps=3)},
     "IcGAN": lambda: {"generator": ToImage(num_classes=10), "encoder": ToLatent(dim=14)},
 }
 

@@ -63,7 +63,8 @@ def read_tensors(path: Path, sha256: str | None, expected: int) -> dict[str, Ten
     if size > expected + HEADER:
         raise ValueError(f"{path} has {size} bytes, the network that config.json describes {expected}")
     data = path.read_bytes()
-    if data[:2] == b"PK" or data[:1] == b"\x80":
+    header = data[8:9] == b"{"  # of safetensors; the eight bytes before it, its length, may be any
+    if not header and (data[:2] == b"PK" or data[:1] == b"\x80"):
         raise ValueError(f"{path} is a pickle, not safetensors: refused, because loading it could run code")
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError(f"{path} was altered or damaged: its SHA-256 is not the one in config.json. Download it again")

@@ -40,11 +40,7 @@ class Draw(Start):
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return the draw, once for each image."""
-        z = scaled(model.generator.prior, [seed], self.scale)
-        for code in model.generator.prior.codes:
-            if code.kind == "categorical":  # a value that is none yet
-                z[:, code.start : code.start + code.size] = 1 / code.size
-        return z.expand(len(x), -1).clone()
+        return model.generator.prior.start(seed, self.scale).expand(len(x), -1).clone()
 
 
 class Nearest(Start):

@@ -8,6 +8,7 @@ from ganzoo.models.given import IcGAN, ImageEncoder, LatentEncoder
 from ganzoo.models.ibgan import IBGAN
 from ganzoo.models.improved import ImprovedGAN
 from ganzoo.models.infogan import InfoGAN
+from ganzoo.models.iterativeencoder import IterativeEncoder
 from ganzoo.models.pacgan import PacGAN
 from ganzoo.models.r1gan import R1GAN
 from ganzoo.models.r3gan import R3GAN
@@ -41,6 +42,7 @@ __all__ = [
     "ImageEncoder",
     "ImprovedGAN",
     "InfoGAN",
+    "IterativeEncoder",
     "JointLatentRegressor",
     "LatentEncoder",
     "LatentRegressor",

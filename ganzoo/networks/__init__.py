@@ -8,6 +8,7 @@ from ganzoo.networks.joint import DCGANJointDiscriminator, MLPJointDiscriminator
 from ganzoo.networks.minibatch import VirtualBatchGenerator
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganzoo.networks.refiner import Refiner
 from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganzoo.networks.wrappers import DiffAugment, InstanceNoise, Packed
 
@@ -26,6 +27,7 @@ __all__ = [
     "Packed",
     "R3GANDiscriminator",
     "R3GANGenerator",
+    "Refiner",
     "ResNetDiscriminator",
     "ResNetGenerator",
     "VirtualBatchGenerator",

@@ -355,7 +355,8 @@ def check_shapes(made):
 
 def published_generator(config, shape, folder):
     """The argument that games over a trained generator need."""
-    game, classes = config.split("/")[1].split("-")[0], {"icgan": 10, "latentencoder": 0, "imageencoder": 0}
+    game = config.split("/")[1].split("-")[0]
+    classes = {"icgan": 10, "latentencoder": 0, "imageencoder": 0, "iterativeencoder": 0}
     if game not in classes:
         return []
     G = DCGANGenerator(shape, width=4, num_classes=classes[game])

@@ -23,7 +23,7 @@ FILES = ["a.png", "b.png", "c.png"]
 def home(tmp_path, monkeypatch):
     """Models with and without classes and an encoder, and three pictures."""
     monkeypatch.chdir(tmp_path)
-    for name in ("NSGAN", "CGAN", "ImageEncoder"):
+    for name in ("NSGAN", "CGAN", "ImageEncoder", "IterativeEncoder"):
         publish(make(name).eval(), name.lower(), {"data": None})
     for seed, file in enumerate(FILES):
         pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), dtype=np.uint8)
@@ -128,11 +128,12 @@ def test_what_was_found_is_kept_when_it_is_interrupted_and_the_rest_follows(home
     assert torch.equal(kept(home / "o").z, whole)
 
 
-def test_methods_differ_by_start_and_steps(home):
-    model, x = ganzoo.load("imageencoder"), read_images(FILES, (1, 8, 8))
-    run("imageencoder", *FILES, "--method", "encoder", "--out", "e")
+@pytest.mark.parametrize("name", ["imageencoder", "iterativeencoder"])
+def test_methods_differ_by_start_and_steps(name, home):
+    model, x = ganzoo.load(name), read_images(FILES, (1, 8, 8))
+    run(name, *FILES, "--method", "encoder", "--out", "e")
     torch.testing.assert_close(kept(home / "e").z, model.encode(x))
-    run("imageencoder", *FILES, "--method", "hybrid", "--out", "h")
+    run(name, *FILES, "--method", "hybrid", "--out", "h")
     table = [json.loads((home / name / "metrics.json").read_text())["mean"] for name in ("e", "h")]
     assert table[1]["mse"] < table[0]["mse"]
     assert (table[0]["evaluations"], table[1]["evaluations"] > 5) == (1, True)
