@@ -208,6 +208,15 @@ def test_tuning_moves_g_until_the_pivot_is_the_image():
     assert torch.equal(alone.image, tuned[2].image)
 
 
+def test_of_steps_that_are_too_large_the_best_is_kept():
+    own, x = dcgan(), torch.rand(1, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(2))
+    (one,) = Tune(8, lr=3.0).each(own, x, pivots)
+    assert one.history[-1] > min(one.history)
+    assert one.loss == min(one.history) == pytest.approx(float((one.image - x[0]).square().mean()), rel=1e-4)
+    torch.testing.assert_close(one.generator(pivots.latents)[0], one.image, rtol=0, atol=1e-5)
+
+
 def test_late_layers_alone_can_be_tuned():
     own, x = dcgan(), torch.rand(1, 1, 16, 16) * 2 - 1
     pivots = invert(own, x, solver=LBFGS(5))
