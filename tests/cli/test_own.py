@@ -203,6 +203,7 @@ def test_a_game_that_was_not_imported_names_the_remedy(installed, home, refused,
     assert message.endswith("add --import my_gan_of_test")
 
 
+@pytest.mark.slow
 def test_two_ranks_import_it_too(tmp_path):
     """Lightning starts the second rank by repeating the command line."""
     (tmp_path / "my_gan_of_test.py").write_text(MINE)

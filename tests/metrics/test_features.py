@@ -79,6 +79,7 @@ def test_inception_equals_torch_fidelity(made, made_weights):
     torch.testing.assert_close(ours.logits, logits, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_frechet_distance_of_inception_features_is_torch_fidelitys(made, made_weights):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric

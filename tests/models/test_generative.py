@@ -75,7 +75,7 @@ def test_averages_stay_in_evaluation_mode():
 
 
 def test_a_game_without_an_encoder_says_so():
-    with pytest.raises(ValueError, match="this model has no encoder: BiGAN, VAE and others have one"):
+    with pytest.raises(ValueError, match="this model has no encoder: `ganzoo invert`"):
         make("NSGAN").encode(torch.zeros(1, *SHAPE))
 
 
