@@ -71,7 +71,7 @@ def options() -> Parser:
         "--loss",
         default="pixels",
         help="terms with weights, such as pixels+0.1*shell (default: pixels): pixels, shell, digits, discriminator,"
-        " vgg16:FILE, indomain",
+        " lpips, vgg16:FILE, indomain",
     )
     parser.add_argument("--mask", metavar="FILE", help="a picture: white is what counts")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from ganzoo.inversion.brush import Edited, brush
 from ganzoo.inversion.flow import carry
 from ganzoo.inversion.inverter import Inversion, invert
-from ganzoo.inversion.losses import Features, InDomain, Loss, Masked, Pixels, Shell
+from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Masked, Pixels, Shell
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
 from ganzoo.inversion.starts import At, Draw, Encoded, Nearest
@@ -12,6 +12,7 @@ from ganzoo.inversion.tune import Tune
 
 __all__ = [
     "LBFGS",
+    "LPIPS",
     "Adam",
     "At",
     "Colour",

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ganzoo.inference import BLOCK, Inference
 
+SEEN = 64  # pixels of a side that LPIPS needs
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]  # images [n, C, H, W], latents [n, D], numbers of the rows -> [n]
 
 
@@ -129,6 +133,44 @@ class Features(Loss):
             return torch.stack(terms).sum(dim=0)
 
         return measure
+
+
+class LPIPS(Loss):
+    """The learned perceptual distance of torchmetrics, which weighs layers as people judged pictures.
+
+    Images under ``SEEN`` pixels are enlarged. Weights come with torchmetrics, those of the network below from
+    torchvision, which downloads them once. Zhang et al., "The Unreasonable Effectiveness of Deep Features as a
+    Perceptual Metric", 2018. https://arxiv.org/abs/1801.03924
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+
+    Raises:
+        ValueError: there is no such network, or its weights cannot be downloaded.
+    """
+
+    def __init__(self, net: Literal["alex", "vgg", "squeeze"] = "alex") -> None:
+        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+        try:
+            self.network = LearnedPerceptualImagePatchSimilarity(net_type=net).net
+        except OSError as error:
+            place = Path(torch.hub.get_dir()) / "checkpoints"
+            raise ValueError(
+                f"LPIPS needs torchvision's weights of {net}; the download failed ({error}): put the file into {place}"
+            ) from error
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return images as the network takes them: three channels, large enough."""
+        images = images.expand(-1, 3, -1, -1)
+        side = min(images.shape[2:])
+        if side >= SEEN:
+            return images
+        return F.interpolate(images, scale_factor=float(-(-SEEN // side)), mode="bilinear")
+
+    def against(self, x: Tensor, model: Inference) -> Measure:
+        """Return the distance from x."""
+        return lambda images, u, rows: self.network(self.seen(images), self.seen(x[rows])).flatten()
 
 
 class Masked(Loss):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo.catalogue import nearest
 from ganzoo.inference import Inference
-from ganzoo.inversion.losses import Features, InDomain, Loss, Pixels, Shell, Sum
+from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Pixels, Shell, Sum
 from ganzoo.inversion.solvers import LBFGS, Adam, Solver, Stay
 from ganzoo.inversion.starts import Draw, Encoded, Nearest, Start
 from ganzoo.metrics.lenet import LeNet64, as_mnist
@@ -15,7 +15,7 @@ from ganzoo.metrics.vgg import LAYERS, VGG16
 from ganzoo.photos import read_images, size_of
 from ganzoo.roles import Discriminator
 
-LOSSES = "pixels, shell, digits, discriminator, vgg16:FILE, indomain"
+LOSSES = "pixels, shell, digits, discriminator, lpips, vgg16:FILE, indomain"
 STARTS = "nearest:256, draw:0.3, encoder"
 
 
@@ -55,6 +55,8 @@ def term_of(name: str, model: Inference) -> Loss:
             return Features(Digits(), Digits.layers)
         case "discriminator":
             return Features(*of_discriminator(model))
+        case "lpips" if file in ("", "alex", "vgg", "squeeze"):
+            return LPIPS(file or "alex")  # type: ignore[arg-type]
         case "vgg16" if file:
             return Features(VGG16(file), LAYERS, relative=False)
     known = [one.strip() for one in LOSSES.split(",")]

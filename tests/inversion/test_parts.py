@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ganzoo.inference import Inference, decode
-from ganzoo.inversion import At, Draw, Encoded, Features, InDomain, Masked, Nearest, Pixels, Shell, maps, several
+from ganzoo.inversion import LPIPS, At, Draw, Encoded, Features, InDomain, Masked, Nearest, Pixels, Shell, maps, several
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.inverter import here
 from ganzoo.inversion.spaces import layers, named
@@ -106,6 +107,42 @@ def test_features_are_compared_layer_by_layer():
         Features(network, ["3"])
     with pytest.raises(ValueError, match="give one layer or more of 0, 1, 2"):
         Features(network, [])
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Weights of AlexNet that are made where torchvision would download them."""
+    from torchvision.models import _api, alexnet
+
+    torch.manual_seed(0)
+    state = alexnet(weights=None).state_dict()
+    monkeypatch.setattr(_api, "load_state_dict_from_url", lambda *_, **__: state)
+
+
+def test_lpips_is_torchmetrics_for_each_image(made):
+    from torchmetrics.functional.image import learned_perceptual_image_patch_similarity as theirs
+
+    a, x = pictures(3, seed=1, shape=(3, 64, 64)), pictures(3, seed=2, shape=(3, 64, 64))
+    got = measured(LPIPS(), a, x)
+    wanted = [theirs(a[i : i + 1], x[i : i + 1], net_type="alex") for i in range(3)]
+    torch.testing.assert_close(got, torch.stack(wanted).flatten(), rtol=1e-4, atol=1e-6)
+    small, other = pictures(3, seed=1), pictures(3, seed=2)
+    enlarged = [F.interpolate(one, scale_factor=8, mode="bilinear").expand(-1, 3, -1, -1) for one in (small, other)]
+    torch.testing.assert_close(measured(LPIPS(), small, other), measured(LPIPS(), *enlarged), rtol=1e-4, atol=1e-6)
+    assert measured(LPIPS(), small, small).abs().max() == 0
+
+
+def test_without_a_network_lpips_says_where_the_weights_belong(monkeypatch):
+    from torchvision.models import _api
+
+    def refused(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(_api, "load_state_dict_from_url", refused)
+    with pytest.raises(
+        ValueError, match=r"torchvision's weights of alex, .*no route to host.*put the file into .*checkpoints"
+    ):
+        LPIPS()
 
 
 def test_in_domain_is_how_far_the_encoder_is_from_z():
