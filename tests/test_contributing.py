@@ -131,8 +131,8 @@ def averages(game):
 def copy(tmp_path_factory):
     """The repository with the example's lines in it, and with nothing else."""
     folder = tmp_path_factory.mktemp("repository")
-    for name in ("ganzoo", "configs", "tests", "benchmarks", "docs", "notebooks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+    for name in ("ganzoo", "configs", "tests", "benchmarks", "docs", "notebooks", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     for path in ("ganzoo/models/wganlp.py", "tests/models/test_wganlp.py", "configs/models/wganlp.yaml"):

@@ -16,8 +16,8 @@ BEAT, SILENCE = 1.0, 15.0  # seconds between two signs of life; without one for 
 class Heart:
     """Gives signs of life from a thread of its own, so also while a rank judges or writes, and listens to the others.
 
-    A rank that hears nothing more of another one for 15 s prints a line and ends its process, whatever it waits for.
-    Of a rank that never gave a sign nothing follows: where there is no store, nobody listens.
+    A rank that hears nothing of another one for 15 s prints a line and ends its process, whatever it waits for. It
+    listens from its own first sign on: where there is no store, nobody listens.
 
     Args:
         rank: This rank.
@@ -46,12 +46,15 @@ class Heart:
             store: Any = dist.TCPStore(*self.address, is_master=False, timeout=timedelta(seconds=SILENCE))  # type: ignore[attr-defined]
             while not self.stopped.is_set():
                 store.set(f"{self.name}/{self.rank}", str(time.monotonic()))
+                if not last:  # all begin together, so all are expected to speak
+                    last = dict.fromkeys(self.others, b"")
+                    self.heard = dict.fromkeys(self.others, time.monotonic())
                 for rank in self.others:
                     key = f"{self.name}/{rank}"
                     sign = store.get(key) if store.check([key]) else b""
                     if sign == b"done":
                         self.heard.pop(rank, None)
-                    elif sign != last.get(rank, b""):
+                    elif sign != last[rank]:
                         last[rank], self.heard[rank] = sign, time.monotonic()
                 self.stopped.wait(BEAT)
             store.set(f"{self.name}/{self.rank}", "done")

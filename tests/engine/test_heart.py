@@ -1,4 +1,4 @@
-"""Who falls silent is missed, who never spoke or was stopped together with all others is not."""
+"""Who falls silent or never speaks is missed, who was stopped together with all others is not."""
 
 import os
 import signal
@@ -50,6 +50,12 @@ def test_who_falls_silent_is_missed(number, begin, store, tmp_path):
     assert "rank 1 gave no sign of life for 0 s, so rank 0 ends too: resume" in (tmp_path / "log").read_text()
     os.kill(pids[1], signal.SIGKILL)
     wait(pids[1])
+
+
+def test_who_never_speaks_is_missed(begin, store, tmp_path):
+    (pid,) = begin(store.port, 20, [1])
+    assert wait(pid) == 1
+    assert "rank 0 gave no sign of life for 0 s, so rank 1 ends too: resume" in (tmp_path / "log").read_text()
 
 
 def test_all_that_were_stopped_together_go_on_together(begin, store, tmp_path):
