@@ -1,5 +1,6 @@
 """CONTRIBUTING is enough: what it shows runs, and with it a variant and a game of two generators are complete."""
 
+import gc
 import os
 import re
 import shlex
@@ -34,6 +35,8 @@ ROW = re.search(r"^\| WGANLP \|.*$", TEXT, flags=re.MULTILINE)[0]
 def registry(monkeypatch):
     """What an example defines is forgotten after it."""
     monkeypatch.setattr(Configurable, "known", dict(Configurable.known))
+    yield
+    gc.collect()  # a class that is left would be offered where a short name is looked for, and cannot be imported
 
 
 @pytest.fixture

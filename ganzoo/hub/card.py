@@ -47,7 +47,7 @@ with ganzoo {config["ganzoo"]}.
 ## Judged
 
 {judged(config["metrics"])}
-{licences(training)}"""
+{inverted(training)}{licences(training)}"""
 
 
 def sentence(path: str) -> str:
@@ -77,6 +77,11 @@ def trained(training: dict[str, Any]) -> str:
     by = f", with torch {training['torch']}" if "torch" in training else ""
     said = f"\nTaken from a run{took}{on}{by}.\n" if took or on or by else ""
     return f"{said}\n```\n{training['command']}\n```\n" if "command" in training else said
+
+
+def inverted(training: dict[str, Any]) -> str:
+    """Return how near test images come that are brought into the generator, where it is known."""
+    return f"\nTest images brought into it: {training['inversion']}.\n" if "inversion" in training else ""
 
 
 def licences(training: dict[str, Any]) -> str:

@@ -118,7 +118,8 @@ def export_checkpoint(
     ours, run = model.config["training"], path.resolve().parent.parent
     metrics = model.config["metrics"] if path.is_dir() else verdict_of(run, ours)
     training = {key: ours.get(key) for key in ("data", "seed", "batches", "images_seen")}
-    training |= {key: ours[key] for key in FACTS if key in ours} | dict(facts or {})
+    known = {**ours, **(facts or {})}
+    training |= {key: known[key] for key in FACTS if key in known}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
     folder = write_networks(model.networks, model.config["variant"], out, training, metrics, max(grids, default=None))

@@ -95,6 +95,7 @@ def test_its_card_says_what_config_json_says(name):
     assert f"```\n{training['command']}\n```" in text
     assert f"{training['cpu_minutes']} CPU minutes on {training['hardware']}" in text
     assert f"Weights: {training['licence']}.\nTraining data: {training['data_licence']}.\n" in text
+    assert f"Test images brought into it: {training['inversion']}.\n" in text
     assert re.search(r"^L_\w+ =", text, flags=re.MULTILINE)
     assert measured["n_samples"] == 10_000
     for metric, value in measured["metrics"].items():
