@@ -35,8 +35,6 @@ ROW = re.search(r"^\| WGANLP \|.*$", TEXT, flags=re.MULTILINE)[0]
 def registry(monkeypatch):
     """What an example defines is forgotten after it."""
     monkeypatch.setattr(Configurable, "known", dict(Configurable.known))
-    yield
-    gc.collect()  # a class that is left would be offered where a short name is looked for, and cannot be imported
 
 
 @pytest.fixture
@@ -101,6 +99,7 @@ SMALL = {
 
 
 def test_own_networks_and_a_game_of_two_generators_go_from_fit_to_export_in_files_of_their_own(tmp_path):
+    gc.collect()  # what examples before have defined would be offered for a short name, and cannot be imported
     for name in ("my_gan.py", "my_gan.yaml", "my_net.py"):
         (tmp_path / name).write_text(FILES[name])
 

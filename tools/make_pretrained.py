@@ -144,7 +144,7 @@ def inversion(checkpoint: Path) -> dict[str, str]:
     x, y = (rows[:INVERTED] for rows in data.arrays("test"))
     found = invert(model, to_float(x), y if model.generator.num_classes else None)
     mse = (found.images - to_float(x)).square().mean()
-    return {"inversion": f"mse {mse:.4f} of {len(x)} images (the nearest of 256 draws, 60 steps of L-BFGS)"}
+    return {"inversion": f"mse {mse:.4f} of {len(x)} images (the nearest of 1,024 draws, 60 steps of L-BFGS)"}
 
 
 def results_row(model: Bundled, row: Row) -> str:

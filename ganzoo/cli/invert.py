@@ -24,7 +24,7 @@ def invert(rest: list[str]) -> int:
     from ganzoo.photos import how_fitted, read_images
 
     model = load(given.model)
-    start = given.start or ("encoder" if given.method in ("encoder", "hybrid") else "nearest:256")
+    start = given.start or ("encoder" if given.method in ("encoder", "hybrid") else "nearest:1024")
     steps = 0 if given.method == "encoder" else given.steps
     loss = read_loss(given.loss, model)
     if given.mask:
@@ -63,7 +63,7 @@ def options() -> Parser:
     )
     parser.add_argument("--steps", type=int, default=60, help="of the solver (default: 60)")
     parser.add_argument("--solver", choices=("lbfgs", "adam"), default="lbfgs", help="(default: lbfgs)")
-    parser.add_argument("--start", help="nearest:DRAWS (default: nearest:256), draw:SCALE or encoder")
+    parser.add_argument("--start", help="nearest:DRAWS (default: nearest:1024), draw:SCALE or encoder")
     parser.add_argument(
         "--space", default="z", help="z (default), maps:LAYER, codes:LAYER:K, or another of the model's"
     )

@@ -63,7 +63,8 @@ def invert(
     """Return the latents of images: u* = argmin over u of loss(G(u), x), for each image by itself.
 
     An image has the same answer, to the last bit, alone, in company and in any order: G sees whole blocks, and rows
-    share nothing else. It depends on the device, its threads and its kernels.
+    share nothing else. The exception that ``whole_blocks`` names is met on the way back too: of a z of at most 10
+    numbers some CPUs round the gradient by where a row stands. The answer depends on device, threads and kernels.
 
     Xia et al., "GAN Inversion: A Survey", 2022. https://arxiv.org/abs/2101.05278
 

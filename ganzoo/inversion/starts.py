@@ -55,7 +55,7 @@ class Nearest(Start):
         scale: What each is multiplied by.
     """
 
-    def __init__(self, n: int = 256, scale: float = 0.6) -> None:
+    def __init__(self, n: int = 1024, scale: float = 0.8) -> None:
         if n < 1 or not scale > 0:
             raise ValueError(f"n must be at least 1 and scale positive, got {n} and {scale}")
         self.n, self.scale = n, scale

@@ -77,7 +77,8 @@ class Tune:
             yield self.one(model, x[i : i + 1], pivots.latents[i : i + 1], y)
 
     def one(self, model: Inference, x: Tensor, u: Tensor, y: Tensor | None) -> Tuned:
-        """Return a tuned G for one image."""
+        """Return a tuned G for one image; in memory of its own, as some kernels round by where a row lies."""
+        x, u = x.clone(), u.clone()
         G = copy.deepcopy(model.generator).eval()
         moved = self.parameters(G)
         optimizer = torch.optim.Adam(moved, self.lr)

@@ -16,7 +16,7 @@ from ganzoo.photos import read_images, size_of
 from ganzoo.roles import Discriminator
 
 LOSSES = "pixels, shell, digits, discriminator, lpips, vgg16:FILE, indomain"
-STARTS = "nearest:256, draw:0.3, encoder"
+STARTS = "nearest:1024, draw:0.3, encoder"
 
 
 def read_loss(text: str, model: Inference) -> Loss:
@@ -114,7 +114,7 @@ def read_mask(file: str | Path, images: Sequence[str | Path], image_shape: Seque
 
 
 def read_start(text: str) -> Start:
-    """Return the start that ``draw:0.3``, ``nearest:256`` or ``encoder`` means.
+    """Return the start that ``draw:0.3``, ``nearest:1024`` or ``encoder`` means.
 
     Raises:
         ValueError: there is none, or its number is none.
@@ -125,7 +125,7 @@ def read_start(text: str) -> Start:
             case "draw":
                 return Draw(float(number or 0.3))
             case "nearest":
-                return Nearest(int(number or 256))
+                return Nearest(int(number or 1024))
             case "encoder" if not number:
                 return Encoded()
     except ValueError as error:

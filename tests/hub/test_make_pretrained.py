@@ -52,7 +52,7 @@ def test_a_finished_run_is_judged_and_exported_with_what_is_known_of_it(made, ru
     text = (tmp_path / "pretrained" / "b" / "README.md").read_text()
     model, x = ganzoo.load(tmp_path / "pretrained" / "b"), to_float(digits().arrays("test")[0][:64])
     mse = (invert(model, x).images - x).square().mean()
-    assert f"Test images brought into it: mse {mse:.4f} of 64 images (the nearest of 256 draws, 60 steps" in text
+    assert f"Test images brought into it: mse {mse:.4f} of 64 images (the nearest of 1,024 draws, 60 steps" in text
     assert f"Taken from a run of 1.5 CPU minutes on Mine, with torch 9.9.\n\n```\n{command}\n```" in text
 
 

@@ -40,9 +40,9 @@ def model(num_classes=0, prior=Normal(4), encoder=None, **kwargs):
 
 
 def dcgan(num_classes=0):
-    """One whose layers differ by their batch norm, as of a trained one."""
+    """One whose layers differ by their batch norm, as of a trained one; z is not too small for equal bits."""
     torch.manual_seed(0)
-    G = DCGANGenerator((1, 16, 16), Normal(6), width=4, num_classes=num_classes)
+    G = DCGANGenerator((1, 16, 16), Normal(12), width=4, num_classes=num_classes)
     for module in G.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 2, 4)

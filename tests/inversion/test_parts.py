@@ -140,7 +140,7 @@ def test_without_a_network_lpips_says_where_the_weights_belong(monkeypatch):
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", refused)
     with pytest.raises(
-        ValueError, match=r"torchvision's weights of alex, .*no route to host.*put the file into .*checkpoints"
+        ValueError, match=r"torchvision's weights of alex; .*no route to host.*put the file into .*checkpoints"
     ):
         LPIPS()
 

@@ -54,7 +54,7 @@ def test_latents_are_those_of_invert_and_all_is_drawn(home, capsys):
     mse = (found.images - x).square().mean(dim=(1, 2, 3))
     assert [one["mse"] for one in table["images"]] == pytest.approx(mse.tolist())
     assert table["mean"]["psnr"] == pytest.approx((10 * (4 / mse).log10()).mean().item(), rel=1e-5)
-    assert table["how"] == "nearest:256, lbfgs 6, pixels, z, seed 0, restarts 1"
+    assert table["how"] == "nearest:1024, lbfgs 6, pixels, z, seed 0, restarts 1"
     with Image.open(home / "o" / "way.gif") as way:
         assert 5 <= way.n_frames <= 9  # equal ones are joined
     for name in ("sheet.png", "loss.png"):
