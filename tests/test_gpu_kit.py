@@ -53,6 +53,7 @@ def rows_of(folder):
     return json.loads((folder / "gpu-cpu.json").read_text())["rows"]
 
 
+@pytest.mark.slow
 def test_every_row_is_measured(tmp_path, gpu, capfd):
     gpu.call("--device", "cpu", "--quick", "--out", tmp_path)
     written = rows_of(tmp_path)
