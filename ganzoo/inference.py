@@ -282,10 +282,12 @@ def space_of(place: Generator | Inference | Space) -> Space:
 
 
 @torch.no_grad()
-def here(space: Space, z: Tensor) -> Tensor:
-    """Return the latents of a space that latents z lead to."""
+def here(space: Space, z: Tensor, condition: Given = None) -> Tensor:
+    """Return the latents of a space, [N, dim], that latents z lead to, where the condition has a say in it."""
     check_latents(space.generator.spaces["z"], z)
-    return space.of(z.to(next(space.generator.parameters(), z)))
+    G = space.generator
+    y = None if condition is None else G.condition.check(condition, len(z))
+    return whole_blocks(space.of, z, y, G, (space.prior.dim,))
 
 
 def check_latents(space: Space, u: Tensor) -> None:

@@ -26,10 +26,9 @@ from torch import Tensor
 
 import ganzoo
 from benchmarks.machine import made
-from benchmarks.papers.runs import show
+from benchmarks.papers.runs import keep, show
 from benchmarks.peeps import Reader, load, read
 from ganzoo.data import Peeps, to_float
-from ganzoo.files import write_atomically
 from ganzoo.inference import Inference
 from ganzoo.inversion import invert
 from ganzoo.latent.arithmetic import arithmetic
@@ -100,8 +99,7 @@ def run(given: argparse.Namespace) -> None:
             words = ["face", *(f"{strength:g} q" for strength in (0.0, *STRENGTHS))]
             picture = sided(grid(seen.flatten(0, 1), columns=len(words)), [f"face {i}" for i in range(8)], words)
             save_png(picture, given.out / f"{name}-{verb}.png")
-    text = json.dumps(done, indent=2) + "\n"
-    write_atomically(given.out / "glasses.json", lambda part: part.write_text(text))
+    keep(given.out / "glasses.json", done)
 
 
 def table(out: Path) -> None:

@@ -26,9 +26,8 @@ from torch import Tensor
 
 import ganzoo
 from benchmarks.machine import made
-from benchmarks.papers.runs import show
+from benchmarks.papers.runs import keep, show
 from ganzoo.data import MNIST, Peeps, to_float, to_uint8
-from ganzoo.files import write_atomically
 from ganzoo.inference import Inference
 from ganzoo.inversion import (
     LBFGS,
@@ -240,8 +239,7 @@ def run(given: argparse.Namespace) -> None:
             "machine": made(),
             "rows": {**done["rows"], name: judged(x, images, read, time.process_time() - started)},
         }
-        text = json.dumps(done, indent=2) + "\n"
-        write_atomically(file, lambda part, text=text: part.write_text(text))  # type: ignore[misc]
+        keep(file, done)
         print(name, done["rows"][name], flush=True)
     if shown:
         columns = [x[:10], *shown.values()]

@@ -80,12 +80,16 @@ def sweep(
         path = given.out / f"{row}-{seed}.json"
         if not path.is_file():
             L.seed_everything(int(seed), verbose=False)
-            text = json.dumps({**run(row, int(seed), given), "made": made()})
-            write_atomically(path, lambda part, text=text: part.write_text(text))
+            keep(path, {**run(row, int(seed), given), "made": made()})
     for print_table in tables:
         print_table(given.out)
     for draw in () if given.table else pictures:
         draw(given.out)
+
+
+def keep(path: Path, record: Record) -> None:
+    """Write a record, whole or not at all."""
+    write_atomically(path, lambda part: part.write_text(json.dumps(record)))
 
 
 def quiet() -> None:

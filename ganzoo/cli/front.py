@@ -113,8 +113,8 @@ def answer(argv: list[str]) -> int:
         raise ValueError(f"no verb {verb!r}{meant} (see `ganzoo --help`)")
     if verb in TRAINED:
         return trained(verb, rest)
-    own_rooms: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert, "paint": paint}
-    run = own_rooms.get(verb) or getattr(verbs, verb)
+    elsewhere: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert, "paint": paint}
+    run = elsewhere.get(verb) or getattr(verbs, verb)
     return run(rest)
 
 

@@ -19,7 +19,7 @@ def invert(rest: list[str]) -> int:
         raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
     condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
     from ganzoo.inversion.losses import Masked
-    from ganzoo.inversion.words import read_loss, read_mask, read_solver, read_start
+    from ganzoo.inversion.words import contents, read_loss, read_mask, read_solver, read_start
     from ganzoo.inversion.writing import How, write_inversion
     from ganzoo.photos import how_fitted, read_images
 
@@ -30,7 +30,7 @@ def invert(rest: list[str]) -> int:
     if given.mask:
         loss = Masked(loss, read_mask(given.mask, given.images, model.generator.image_shape))
     said = f"{start}, {given.solver} {steps}, {given.loss}, {given.space}, seed {given.seed}, restarts {given.restarts}"
-    said += f", mask {Path(given.mask).name}" if given.mask else ""
+    said += contents(given.loss, given.mask)
     how = How(
         *(given.space, read_start(start), read_solver(given.solver, steps), loss, given.restarts, given.seed, said)
     )
@@ -39,9 +39,10 @@ def invert(rest: list[str]) -> int:
     x, names = read_images(given.images, model.generator.image_shape), [Path(file).name for file in given.images]
     if condition is None and model.generator.num_classes:
         condition = "auto" if model.labeller is None else model.classify(x)
-    print(write_inversion(model, x, names, given.out, how, condition))
+    line, found = write_inversion(model, x, names, given.out, how, condition)
+    print(line)
     if given.method == "tune":
-        print(tuned(model, x, names, given))
+        print(tuned(model, x, names, Path(given.out), found.in_z()))
     return 0
 
 
@@ -83,16 +84,18 @@ def options() -> Parser:
     return parser
 
 
-def tuned(model: Any, x: Any, names: list[str], given: Any) -> str:
+def tuned(model: Any, x: Any, names: list[str], out: Path, pivots: Any) -> str:
     """Write a generator for each picture, moved until its latent makes the picture; return a line to print."""
     from ganzoo.hub.writing import write_networks
     from ganzoo.inversion.tune import Tune
-    from ganzoo.inversion.writing import pivots_in, write_tuned
+    from ganzoo.inversion.writing import write_tuned
+
+    stems = [Path(name).stem for name in names]
+    folders = iter(stem if stems.count(stem) == 1 else f"{i}-{stem}" for i, stem in enumerate(stems))
 
     def keep(generator: Any, name: str) -> None:
-        folder = Path(given.out) / "tuned" / Path(name).stem
         training = {**model.config["training"], "tuned": name}
-        write_networks({"generator": generator}, model.config["variant"], folder, training)
+        write_networks({"generator": generator}, model.config["variant"], out / "tuned" / next(folders), training)
 
-    mse = write_tuned(model, x, names, Path(given.out), Tune(), pivots_in(Path(given.out), len(x)), keep)
-    return f"tuned generators in {Path(given.out) / 'tuned'}, mse {mse:.4f}, beside them tuned.png"
+    mse = write_tuned(model, x, names, out, Tune(), pivots, keep)
+    return f"tuned generators in {out / 'tuned'}, mse {mse:.4f}, beside them tuned.png"

@@ -190,7 +190,7 @@ def reading(
     """
     if num_workers:
         allow_files(num_workers)
-    return DataLoader(
+    return Loader(
         reader,
         num_workers=num_workers,
         collate_fn=collate,
@@ -201,6 +201,20 @@ def reading(
     )
 
 
+class Loader(DataLoader[Any]):
+    """torch's, whose workers never hear a signal before they have said what to do about it."""
+
+    def __iter__(self) -> Any:
+        """Start the workers."""
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            return super().__iter__()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        try:
+            return super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def leave_signals(worker: int) -> None:
     """Leave SIGTERM and Ctrl-C to the process that trains: sent to all, they would take its workers from it.
 
@@ -209,6 +223,8 @@ def leave_signals(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     trainer = multiprocessing.parent_process()
     if trainer is None or not hasattr(signal, "sigwaitinfo"):  # macOS does not tell who has sent a signal
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=obey, args=(trainer.pid,), daemon=True).start()

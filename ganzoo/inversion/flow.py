@@ -11,9 +11,7 @@ from ganzoo.inference import Inference, decode
 from ganzoo.inversion.strokes import slopes
 from ganzoo.roles import Generator, Given
 
-SMOOTH = (
-    0.1  # σ_s, weight of the smoothness of the flow: of 0.005 to 1 the one whose edited digits were nearest to G(z_1)
-)
+SMOOTH = 0.1  # σ_s, weight of the smoothness of the flow; chosen by trying on a few digits
 RIDGE = 1e-2  # weight of a colour map's distance from the identity
 WINDOW = 1.5  # pixels, standard deviation of the window in which a colour map is fitted
 COARSEST = 8  # pixels of the smaller side where the flow is first looked for

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.inference import BLOCK, Inference
+from ganzoo.inference import BLOCK, Inference, decode, here
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels
 from ganzoo.inversion.solvers import LBFGS, Solver
@@ -75,8 +75,8 @@ def invert(
             ``SEARCH`` steps each.
         space: "z" or another of G's; "maps:LAYER": the output of a layer; "codes:LAYER:K": K codes, mixed there.
         start: Where to start: ``Draw``, ``Nearest``, ``Encoded`` or ``At`` latents.
-        solver: ``LBFGS`` or ``Adam``.
-        loss: ``Pixels``, ``Features``, ``Masked``, ``Shell``, ``InDomain`` or a sum of them with weights.
+        solver: ``LBFGS``, ``Adam`` or ``Stay``.
+        loss: ``Pixels``, ``Features``, ``LPIPS``, ``Masked``, ``Shell``, ``InDomain`` or a sum of them with weights.
         restarts: How often to start, from the seeds on; the best is kept.
         seed: Of the start.
         progress: Whether to draw a bar.
@@ -152,21 +152,21 @@ class Task:
             return self.solved(self.start(self.model, self.x, self.y, seed), self.y, 0)
         classes = self.model.generator.condition
         assert isinstance(classes, Classes)
-        short = LBFGS(SEARCH)
-        tried = []
+        short, starts, tried = LBFGS(SEARCH), [], []
         for k in range(classes.K):
             y = torch.full((len(self.x),), k)
-            v = self.free.free(here(self.space, self.start(self.model, self.x, y, seed), y))
-            tried.append(short.minimise(self.objective(y), v))
+            starts.append(self.start(self.model, self.x, y, seed))
+            tried.append(short.minimise(self.objective(y), self.free.free(here(self.space, starts[-1], y))))
         y = torch.stack([found.loss for found in tried]).argmin(dim=0)
         cost = sum((found.evaluations for found in tried), torch.zeros(len(self.x), dtype=torch.long))
-        return self.solved(self.start(self.model, self.x, y, seed), y, cost)
+        return self.solved(torch.stack(starts)[y, torch.arange(len(y))], y, cost)
 
     def solved(self, z: Tensor, y: Tensor | None, cost: Tensor | int) -> Inversion:
         """Return what the solver finds from latents z, [n, dim of z], on."""
         found = self.solver.minimise(self.objective(y), self.free.free(here(self.space, z, y)))
-        latents, images = self.pictured(found.u, y)
-        way = torch.stack([self.pictured(v, y)[0] for v in found.way], dim=1)
+        latents = self.latents(found.u)
+        images = decode(self.space, latents, y).float()
+        way = torch.stack([self.latents(v) for v in found.way], dim=1)
         history = found.history.T.contiguous()
         return Inversion(latents, images, found.loss, history, found.evaluations + cost, way, y, self.space.name)
 
@@ -182,17 +182,9 @@ class Task:
 
         return lambda v, rows: in_whole_blocks(of_block, v, rows)
 
-    @torch.no_grad()
-    def pictured(self, v: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the latents of free numbers v, [n, D], and their images."""
-
-        def of_block(own: Tensor, rows: Tensor) -> Tensor:
-            u = self.free.latents(own)
-            images = told(self.space.make, u, None if y is None else y[rows]).float()
-            return torch.cat([u, images.flatten(1)], dim=1)
-
-        both, size = in_whole_blocks(of_block, v, torch.arange(len(v))), v.shape[1]
-        return both[:, :size].clone(), both[:, size:].unflatten(1, self.x.shape[1:]).clone()
+    def latents(self, v: Tensor) -> Tensor:
+        """Return the latents of free numbers v, [n, D]."""
+        return in_whole_blocks(lambda own, _: self.free.latents(own), v, torch.arange(len(v)))
 
 
 def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: Tensor) -> Tensor:
@@ -208,16 +200,6 @@ def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: T
             numbers = torch.cat([numbers, numbers[:1].expand(lacking)])
         parts.append(call(own, numbers)[: BLOCK - lacking])
     return torch.cat(parts)
-
-
-@torch.no_grad()
-def here(space: Space, z: Tensor, y: Tensor | None) -> Tensor:
-    """Return the latents of a space that latents z, [n, dim of z], lead to."""
-
-    def of_block(own: Tensor, rows: Tensor) -> Tensor:
-        return told(space.of, own, None if y is None else y[rows])
-
-    return in_whole_blocks(of_block, z, torch.arange(len(z)))
 
 
 def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Tensor | None]:

@@ -15,7 +15,6 @@ from ganzoo.inversion.flow import carry
 from ganzoo.inversion.inverter import invert
 from ganzoo.inversion.losses import Loss
 from ganzoo.inversion.solvers import LBFGS
-from ganzoo.inversion.starts import Nearest
 from ganzoo.inversion.strokes import Colour, Shape
 from ganzoo.photos import middle_of, read_images, read_stroke, read_whole
 from ganzoo.pictures import grid, headed, save_png
@@ -90,15 +89,14 @@ def write_painting(
 def latent_of(model: Inference, x: Tensor, condition: Given) -> tuple[Tensor, Tensor | None]:
     """Return the latent of a photo, [1, dim], by the encoder or by inversion, and what G is told.
 
-    A class that is not given is named by the labeller, or looked for by inversion. The nearest of samples is the start:
-    from a draw a photo may end where no stroke has an effect.
+    A class that is not given is named by the labeller, or looked for by inversion.
 
     Raises:
         ValueError: the class is not one of the model's, or is missing.
     """
     if model.encoder is None:
         looked_for = condition is None and model.labeller is None and isinstance(model.generator.condition, Classes)
-        found = invert(model, x, "auto" if looked_for else model.classes(x, condition), start=Nearest())
+        found = invert(model, x, "auto" if looked_for else model.classes(x, condition))
         return found.latents, found.condition
     y = model.generator.condition.check(model.classes(x, condition), len(x))
     return model.encode(x, y if model.encoder.num_classes else None).float(), y

@@ -10,6 +10,7 @@ from ganzoo.inference import Inference
 from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Pixels, Shell, Sum
 from ganzoo.inversion.solvers import LBFGS, Adam, Solver, Stay
 from ganzoo.inversion.starts import Draw, Encoded, Nearest, Start
+from ganzoo.metrics.features import file_sha256
 from ganzoo.metrics.lenet import LeNet64, as_mnist
 from ganzoo.metrics.vgg import LAYERS, VGG16
 from ganzoo.photos import read_images, size_of
@@ -35,6 +36,16 @@ def read_loss(text: str, model: Inference) -> Loss:
                 raise
             raise ValueError(f"a loss is such as pixels+0.1*shell, got {text!r}: {weight!r} is no number") from error
     return Sum(terms)
+
+
+def contents(loss: str, mask: str | None) -> str:
+    """Return the files that a loss and a mask are read from, with the beginnings of their hashes.
+
+    They are part of what was asked: another mask of the same name is another question.
+    """
+    files = [mask] if mask else []
+    files += [word.rpartition("vgg16:")[2] for word in loss.split("+") if "vgg16:" in word]
+    return "".join(f", {Path(file).name} {file_sha256(Path(file))[:8]}" for file in files)
 
 
 def term_of(name: str, model: Inference) -> Loss:

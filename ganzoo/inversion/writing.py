@@ -63,8 +63,11 @@ class Found:
         self.file, self.keys = folder / "latents.npz", list(keys)
         kept = read_arrays(self.file) if self.file.is_file() else {}
         known = {str(key): row for row, key in enumerate(kept.get("key", ()))}
+        arrays = {name: kept[name] for name in ARRAYS if name in kept}
+        if known and not all(array.shape[:1] == kept["key"].shape for array in arrays.values()):
+            raise ValueError(f"{self.file} holds other rows than keys: remove it, or choose another --out")
         self.rows: dict[int, dict[str, Any]] = {
-            i: {name: kept[name][known[key]] for name in ARRAYS if name in kept}
+            i: {name: array[known[key]] for name, array in arrays.items()}
             for i, key in enumerate(self.keys)
             if key in known
         }
@@ -93,11 +96,19 @@ class Found:
         """Return what G was told of each image, if it was told anything."""
         return self.of_all("y") if "y" in self.rows[0] else None
 
+    def in_z(self) -> Inversion:
+        """Return what was found of all images in z."""
+        names = ("z", "images", "loss", "history", "evaluations", "way")
+        z, images, loss, history, evaluations, way = (self.of_all(name) for name in names)
+        return Inversion(z, images, loss, history, evaluations, way, self.condition(), "z")
+
 
 def write_inversion(
     model: Inference, x: Tensor, names: Sequence[str], out: str | Path, how: How, condition: Given | Auto = None
-) -> str:
-    """Write the latents of pictures, a sheet, the loss and the way as pictures, and numbers; return a line to print.
+) -> tuple[str, Found]:
+    """Write the latents of pictures, a sheet, the loss and the way as pictures, and numbers.
+
+    Returns a line to print, and what was found.
 
     What an earlier call has found of the same pictures by the same words is taken from the folder: a command that was
     interrupted goes on where it was, and its answer is that of one that was not.
@@ -128,10 +139,11 @@ def write_inversion(
     write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(table, indent=2) + "\n"))
     known = "" if len(todo) == len(x) else f" ({len(x) - len(todo)} were there)"
     mean = table["mean"]
-    return (
+    line = (
         f"{len(x)} latents{known} in {found.file}, mse {mean['mse']:.4f}, psnr {mean['psnr']:.1f} dB,"
         f" beside it sheet.png, loss.png, way.gif, metrics.json"
     )
+    return line, found
 
 
 def searched(
@@ -224,16 +236,6 @@ def numbers(x: Tensor, names: Sequence[str], found: Found, how: How, seconds: fl
         mean |= {"ssim": report.ssim, "ratio": report.ratio}
     rate = {"seconds": seconds, "images_per_second": searched / seconds} if searched else {}
     return {"how": how.said, "n": len(x), "mean": mean, **rate, "images": each}
-
-
-def pivots_in(folder: Path, n: int) -> Inversion:
-    """Return what ``write_inversion`` has kept of n images as the pivots of tuning."""
-    arrays = read_arrays(folder / "latents.npz")
-    kept = {name: torch.from_numpy(arrays[name])[:n] for name in ARRAYS if name in arrays}
-    z, images, loss, history, evaluations, way = (
-        kept[name] for name in ("z", "images", "loss", "history", "evaluations", "way")
-    )
-    return Inversion(z, images, loss, history, evaluations, way, kept.get("y"), "z")
 
 
 def write_tuned(

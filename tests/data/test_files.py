@@ -454,3 +454,42 @@ def test_a_process_that_ends_with_its_workers_at_work_ends_them(tmp_path):
     folder_of(tmp_path)
     ended = subprocess.run([sys.executable, "-c", LEFT, tmp_path], timeout=30, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (1, "ended\n")
+
+
+EARLY = """
+import os, signal, subprocess, time
+from pathlib import Path
+import torch
+from ganzoo.data import workers
+
+torch.set_num_threads(1)
+ready = workers.leave_signals
+
+
+def late(worker):
+    time.sleep(1)
+    ready(worker)
+
+
+workers.leave_signals = late
+
+
+class Ones:
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, key):
+        return torch.ones(1, 2, 2), 0
+
+
+batches = iter(workers.reading(workers.Reader(Ones()), 2, len, batch_sampler=[[(i, 0)] for i in range(8)]))
+children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+for name in ("TERM", "INT"):
+    subprocess.run(["kill", f"-{name}", *children], check=True)
+print(len(list(batches)), signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_workers_are_not_ended_by_a_signal_that_comes_before_they_are_ready():
+    ended = subprocess.run([sys.executable, "-c", EARLY], timeout=60, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "8 set()\n", "")

@@ -19,6 +19,7 @@ from ganzoo.inversion import (
     Nearest,
     Pixels,
     Shell,
+    Stay,
     invert,
 )
 from ganzoo.inversion.inverter import inversions
@@ -112,7 +113,7 @@ def same_in_company(how):
 @pytest.mark.parametrize("start", [Draw(0.5), Nearest(20), Encoded()], ids=["draw", "nearest", "encoded"])
 def test_that_holds_for_every_loss_and_start(loss, start):
     torch.manual_seed(0)
-    own = model(encoder=ToLatent())
+    own = model(prior=Normal(12), encoder=ToLatent(dim=12))
     x = torch.rand(5, 1, 8, 8) * 2 - 1
     how = {"loss": loss, "start": start, "solver": LBFGS(9)}
     together = invert(own, x, **how)
@@ -160,6 +161,21 @@ def test_the_class_is_found():
     given = invert(own, x, found.condition, solver=LBFGS(30))
     assert torch.equal(found.latents, given.latents)
     assert (found.evaluations > given.evaluations + 3 * 10).all()
+
+
+def test_g_makes_no_image_that_nobody_looks_at():
+    own, x, seen = model(num_classes=3), torch.rand(3, 1, 8, 8) * 2 - 1, []
+    own.generator.register_forward_hook(lambda *_: seen.append(1))
+    found = invert(own, x, 1, start=At(own.latents(3)), solver=Adam(7))
+    assert len(seen) == 1 + 7 + 1  # one block at the start and after each step, and the answer
+    assert found.evaluations.tolist() == [8, 8, 8]
+    seen.clear()
+    invert(own, x, "auto", start=Nearest(32), solver=Stay())
+    searched = sum(seen)
+    seen.clear()
+    for k in range(3):
+        invert(own, x, k, start=Nearest(32), solver=LBFGS(15))
+    assert searched <= sum(seen)  # the samples of a class are made once
 
 
 @pytest.mark.parametrize("prior", [Uniform(4), Coded(Uniform(3), categorical=(3,), uniform=1)])

@@ -7,10 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganzoo.inference import Inference, decode
+from ganzoo.inference import Inference, decode, here
 from ganzoo.inversion import LPIPS, At, Draw, Encoded, Features, InDomain, Masked, Nearest, Pixels, Shell, maps, several
 from ganzoo.inversion.free import Free
-from ganzoo.inversion.inverter import here
 from ganzoo.inversion.spaces import layers, named
 from ganzoo.networks import DCGANGenerator, MLPGenerator
 from ganzoo.priors import Coded, Normal, Uniform

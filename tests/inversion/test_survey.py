@@ -38,6 +38,12 @@ NETWORKS = {
 }
 
 
+def test_the_example_runs():
+    code = re.search(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)[1]
+    exec(code.replace("invert(model, x)", "invert(model, x, solver=LBFGS(2))"), space := {})
+    assert (space["found"].history[:, -1] < space["found"].history[:, 0]).all()
+
+
 def test_every_method_has_its_row():
     assert len(ROWS) == 29
     assert len({name for name, _, _ in ROWS}) == 29

@@ -185,6 +185,36 @@ def test_a_mask_counts_where_it_is_white(home):
     assert left[0].mean() < left[1].mean()
 
 
+def test_another_mask_of_the_same_name_is_another_question(home):
+    latents = []
+    for side in (slice(0, 4), slice(4, 8)):
+        mask = np.zeros((8, 8), dtype=np.uint8)
+        mask[:, side] = 255
+        Image.fromarray(mask).save(home / "m.png")
+        run("nsgan", "a.png", "--mask", "m.png", "--out", "o")
+        latents.append(kept(home / "o").z)
+    assert not torch.equal(*latents)
+
+
+def test_pictures_of_one_name_have_folders_of_their_own(home):
+    (home / "other").mkdir()
+    (home / "b.png").rename(home / "other" / "a.png")
+    run("nsgan", "a.png", "other/a.png", "--method", "tune", "--out", "o")
+    tuned = sorted(path.name for path in (home / "o" / "tuned").iterdir())
+    assert tuned == ["0-a", "1-a"]
+    assert not torch.equal(*(ganzoo.load(f"o/tuned/{name}").sample(1) for name in tuned))
+
+
+def test_latents_that_were_damaged_are_not_taken_up(home, refused):  # noqa: F811
+    run("nsgan", *FILES, "--out", "o")
+    arrays = dict(np.load(home / "o" / "latents.npz"))
+    np.savez(home / "o" / "latents.npz", **{**arrays, "loss": arrays["loss"][:2]})
+    said = refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
+    assert said == "o/latents.npz holds other rows than keys: remove it, or choose another --out"
+    (home / "o" / "latents.npz").write_bytes(b"PK no npz")
+    assert "o/latents.npz" in refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
+
+
 @pytest.mark.parametrize("loss", ["pixels+0.05*digits", "0.5*pixels+1e-3*discriminator", "pixels+2*indomain"])
 def test_losses_are_named(loss, home):
     run("imageencoder" if "indomain" in loss else "nsgan", *FILES, "--loss", loss, "--out", "o")
