@@ -27,6 +27,7 @@ from ganzoo.inversion.losses import Loss
 from ganzoo.inversion.tune import Tune
 from ganzoo.networks import DCGANGenerator
 from ganzoo.priors import Coded, Normal, Uniform
+from tests.inversion.test_parts import Flipped
 from tests.translator import Translate
 from tests.zoo import SPECIAL, FromImage, ToImage, ToLatent, make
 
@@ -161,6 +162,16 @@ def test_the_class_is_found():
     given = invert(own, x, found.condition, solver=LBFGS(30))
     assert torch.equal(found.latents, given.latents)
     assert (found.evaluations > given.evaluations + 3 * 10).all()
+
+
+def test_a_class_that_is_found_has_its_own_start():
+    own = Inference({"generator": Flipped().eval()})
+    x = own.sample(6, condition=[0, 2, 0, 2, 0, 2])
+    found = invert(own, x, "auto", start=Nearest(32), solver=LBFGS(1))
+    assert len(found.condition.unique()) > 1
+    given = invert(own, x, found.condition, start=Nearest(32), solver=LBFGS(1))
+    assert torch.equal(found.way[:, 0], given.way[:, 0])
+    assert not torch.equal(found.way[:, 0], invert(own, x, 0, start=Nearest(32), solver=LBFGS(1)).way[:, 0])
 
 
 def test_g_makes_no_image_that_nobody_looks_at():
