@@ -140,8 +140,8 @@ STROKES = [
 
 @pytest.mark.parametrize("strokes", STROKES, ids=["colour", "sum", "list"])
 def test_an_image_has_the_same_candidates_alone_and_in_company(strokes):
-    own, y = model(num_classes=10, discriminator=FromImage(num_classes=10)), torch.arange(20) % 10
-    z = own.latents(20)
+    own = model(num_classes=10, prior=Normal(12), discriminator=FromImage(num_classes=10))
+    z, y = own.latents(20), torch.arange(20) % 10
     together = brush(own, z, strokes, y, candidates=6, solver=LBFGS(5))
     for rows in (torch.tensor([13]), torch.tensor([19, 2, 13])):
         some = brush(own, z[rows], strokes, y[rows], candidates=6, solver=LBFGS(5))
