@@ -36,9 +36,8 @@ class Peeps(FileData):
 
     The data lie in ``root/peeps/peeps.tar``, or unpacked in ``root/peeps/peeps``: ``index.json``, a list of faces with
     ``key``, ``split`` ("train" or "test"), ``head`` (the hair, or a hat), ``face`` (the expression), ``accessories``
-    (the glasses), ``skinColor``, ``clothingColor`` and ``headContrastColor`` (of the hair; about a fifth of
-    the heads show it, the others are black or of a colour of their own), and beside it the pictures
-    ``SPLIT/plain/KEY.png`` and ``SPLIT/glasses/KEY.png``.
+    (the glasses), ``skinColor``, ``clothingColor`` and ``headContrastColor`` (of the hair; many heads do not show it),
+    and beside it the pictures ``SPLIT/plain/KEY.png`` and ``SPLIT/glasses/KEY.png``.
 
     Pablo Stanley, "Open Peeps", CC0 1.0 (public domain). https://www.openpeeps.com
     Drawn by DiceBear's style open-peeps (npm @dicebear/collection 9.4.3, MIT). https://www.dicebear.com

@@ -6,7 +6,7 @@ from ganzoo.inversion.inverter import Inversion, invert
 from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Masked, Pixels, Shell
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
-from ganzoo.inversion.starts import At, Draw, Encoded, Nearest
+from ganzoo.inversion.starts import At, Draw, Encoded, Nearest, Start
 from ganzoo.inversion.strokes import Colour, Shape, Warp
 from ganzoo.inversion.tune import Tune
 
@@ -28,6 +28,7 @@ __all__ = [
     "Pixels",
     "Shape",
     "Shell",
+    "Start",
     "Stay",
     "Tune",
     "Warp",

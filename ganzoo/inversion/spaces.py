@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganzoo.inference import BLOCK
 from ganzoo.priors import Normal
@@ -139,8 +139,3 @@ def named(G: Generator, name: str) -> Space:
     if name not in G.spaces:
         raise ValueError(f"no space {name!r}: there are {', '.join(G.spaces)}, maps:LAYER and codes:LAYER:K")
     return G.spaces[name]
-
-
-def layers(G: nn.Module) -> list[str]:
-    """Return the names of the layers of a network that have none within."""
-    return [name for name, module in G.named_modules() if name and not any(module.children())]

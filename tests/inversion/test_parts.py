@@ -10,8 +10,8 @@ from torch import nn
 from ganzoo.inference import Inference, decode, here
 from ganzoo.inversion import LPIPS, At, Draw, Encoded, Features, InDomain, Masked, Nearest, Pixels, Shell, maps, several
 from ganzoo.inversion.free import Free
-from ganzoo.inversion.spaces import layers, named
-from ganzoo.networks import DCGANGenerator, MLPGenerator
+from ganzoo.inversion.spaces import named
+from ganzoo.networks import DCGANGenerator
 from ganzoo.priors import Coded, Normal, Uniform
 from ganzoo.roles import Generator
 from tests.zoo import ToImage, ToLatent
@@ -303,7 +303,3 @@ def test_layers_are_seen_as_they_were_though_the_next_one_works_in_place():
 def test_spaces_that_there_are_not_are_refused(G, name, message):
     with pytest.raises(ValueError, match=message):
         named(G().eval(), name)
-
-
-def test_layers_are_named():
-    assert layers(MLPGenerator((1, 8, 8), Normal(4), depth=1))[-2:] == ["body.2", "body.3"]
