@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
 from typing import Any, Literal, Protocol
 
 import torch
@@ -218,9 +220,11 @@ class Loader(DataLoader[Any]):
 def leave_signals(worker: int) -> None:
     """Leave SIGTERM and Ctrl-C to the process that trains: sent to all, they would take its workers from it.
 
-    Only the SIGTERM of that process itself, by which it ends what it needs no more, is obeyed.
+    Only the SIGTERM of that process itself, by which it ends what it needs no more, is obeyed. If it ends while it is
+    taking a batch, that is no error of the worker's.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = but_for_lost_connections
     trainer = multiprocessing.parent_process()
     if trainer is None or not hasattr(signal, "sigwaitinfo"):  # macOS does not tell who has sent a signal
         if hasattr(signal, "pthread_sigmask"):
@@ -228,6 +232,12 @@ def leave_signals(worker: int) -> None:
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=obey, args=(trainer.pid,), daemon=True).start()
+
+
+def but_for_lost_connections(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show an error of the thread that hands over batches, unless the process that was taking one has gone."""
+    if not isinstance(error, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 def obey(pid: int | None) -> None:

@@ -39,6 +39,15 @@ def begun(log, text=r"[1-9]\d+/1000000", seconds=30):
     raise AssertionError(log.read_text())
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Have children work in their first thread, as only that hears signals."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def begin(tmp_path):
     """Start a run in ``tmp_path``, on ranks or not, that is killed at the test's end; return its process ids."""

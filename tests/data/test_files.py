@@ -493,3 +493,37 @@ print(len(list(batches)), signal.pthread_sigmask(signal.SIG_BLOCK, []))
 def test_workers_are_not_ended_by_a_signal_that_comes_before_they_are_ready():
     ended = subprocess.run([sys.executable, "-c", EARLY], timeout=60, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "8 set()\n", "")
+
+
+CUT = """
+import sys, time
+from multiprocessing import connection, resource_sharer
+import torch
+from ganzoo.data import workers
+
+torch.set_num_threads(1)
+
+
+class Ones:
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, key):
+        return torch.ones(1, 2, 2), 0
+
+
+def hang_up(ident):
+    connection.SocketClient(ident[0]).close()
+    time.sleep(0.5)
+    raise SystemExit("ended")
+
+
+resource_sharer._resource_sharer.get_connection = hang_up
+loader = workers.reading(workers.Reader(Ones()), 1, workers.WithNames(workers.stacked), batch_sampler=[[(0, 0)]] * 4)
+next(iter(loader))
+"""
+
+
+def test_a_process_that_ends_while_it_takes_a_batch_is_no_error_of_the_worker():
+    ended = subprocess.run([sys.executable, "-c", CUT], timeout=60, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "ended\n")
