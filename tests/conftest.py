@@ -26,3 +26,4 @@ def _own_folders(tmp_path, monkeypatch):
     monkeypatch.delenv("GANZOO_RUN", raising=False)
     monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(tmp_path)

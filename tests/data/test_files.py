@@ -1,11 +1,16 @@
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 import warnings
 from itertools import chain
+from multiprocessing import connection, resource_sharer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +19,9 @@ from PIL import Image
 
 from ganzoo.data import ImageFolder, Order, Shards, WorkerLoader, workers, write_shards
 from ganzoo.data.files import hash_of
-from ganzoo.data.workers import CorruptImage, Reader
+from ganzoo.data.workers import CorruptImage, Reader, WithNames, leave_signals, reading, stacked
 from tests.data.tools import check_resume, write_images
+from tests.processes import in_child
 
 SPLITS = ("train", "val", "test")
 CORRUPT = r"is not a readable image \([a-z ]+\): replace it, or set on_corrupt='skip'"
@@ -456,25 +462,9 @@ def test_a_process_that_ends_with_its_workers_at_work_ends_them(tmp_path):
     assert (ended.returncode, ended.stderr) == (1, "ended\n")
 
 
-EARLY = """
-import os, signal, subprocess, time
-from pathlib import Path
-import torch
-from ganzoo.data import workers
-
-torch.set_num_threads(1)
-ready = workers.leave_signals
-
-
-def late(worker):
-    time.sleep(1)
-    ready(worker)
-
-
-workers.leave_signals = late
-
-
 class Ones:
+    """Eight images."""
+
     def __len__(self):
         return 8
 
@@ -482,48 +472,41 @@ class Ones:
         return torch.ones(1, 2, 2), 0
 
 
-batches = iter(workers.reading(workers.Reader(Ones()), 2, len, batch_sampler=[[(i, 0)] for i in range(8)]))
-children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-for name in ("TERM", "INT"):
-    subprocess.run(["kill", f"-{name}", *children], check=True)
-print(len(list(batches)), signal.pthread_sigmask(signal.SIG_BLOCK, []))
-"""
+def read_ones(num_workers):
+    batches = [[(index, 0)] for index in range(len(Ones()))]
+    return iter(reading(Reader(Ones()), num_workers, WithNames(stacked), batch_sampler=batches))
 
 
-def test_workers_are_not_ended_by_a_signal_that_comes_before_they_are_ready():
-    ended = subprocess.run([sys.executable, "-c", EARLY], timeout=60, capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "8 set()\n", "")
+def test_workers_are_not_ended_by_a_signal_that_comes_before_they_are_ready(tmp_path, monkeypatch):
+    def late(worker):
+        time.sleep(1)
+        leave_signals(worker)
+
+    def work():
+        torch.set_num_threads(1)
+        batches = read_ones(2)
+        children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
+        for name in ("TERM", "INT"):
+            subprocess.run(["kill", f"-{name}", *children], check=True)
+        print(len(list(batches)), signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+    monkeypatch.setattr("ganzoo.data.workers.leave_signals", late)
+    assert in_child(work, tmp_path / "log") == 0
+    assert (tmp_path / "log").read_text() == "8 set()\n"
 
 
-CUT = """
-import sys, time
-from multiprocessing import connection, resource_sharer
-import torch
-from ganzoo.data import workers
+def test_a_process_that_ends_while_it_takes_a_batch_is_no_error_of_the_worker(tmp_path, monkeypatch):
+    def hang_up(ident):
+        connection.SocketClient(ident[0]).close()
+        time.sleep(0.5)
+        raise KeyboardInterrupt
 
-torch.set_num_threads(1)
+    def work():
+        batches = read_ones(1)
+        with pytest.raises(KeyboardInterrupt):
+            next(batches)
+        batches._shutdown_workers()
 
-
-class Ones:
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, key):
-        return torch.ones(1, 2, 2), 0
-
-
-def hang_up(ident):
-    connection.SocketClient(ident[0]).close()
-    time.sleep(0.5)
-    raise SystemExit("ended")
-
-
-resource_sharer._resource_sharer.get_connection = hang_up
-loader = workers.reading(workers.Reader(Ones()), 1, workers.WithNames(workers.stacked), batch_sampler=[[(0, 0)]] * 4)
-next(iter(loader))
-"""
-
-
-def test_a_process_that_ends_while_it_takes_a_batch_is_no_error_of_the_worker():
-    ended = subprocess.run([sys.executable, "-c", CUT], timeout=60, capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (1, "ended\n")
+    monkeypatch.setattr(resource_sharer._resource_sharer, "get_connection", hang_up)
+    assert in_child(work, tmp_path / "log") == 0
+    assert (tmp_path / "log").read_text() == ""
