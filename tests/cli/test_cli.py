@@ -30,6 +30,7 @@ from ganzoo.hub import publish
 from ganzoo.models import LatentEncoder
 from ganzoo.networks import DCGANEncoder, DCGANGenerator
 from ganzoo.pixels import to_uint8
+from ganzoo.priors import Normal
 from tests.processes import in_child, on_ranks
 from tests.zoo import some, written
 
@@ -337,10 +338,14 @@ def test_every_model_goes_with_every_shape(model, data, cli, tmp_path):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_is_a_run(recipe, cli, tmp_path):
-    made = instantiated(cli, "--config", recipe, *published_generator(recipe, (1, 28, 28), tmp_path))
+    given = yaml.safe_load(Path(ganzoo.catalogue.find_config(recipe)).read_text())
+    shape = (3, 64, 64) if given["data"]["class_path"] == "ganzoo.data.Peeps" else (1, 28, 28)
+    networks = given["model"]["init_args"]
+    dim = int(*set(re.findall(r"'dim': (\d+)", str(networks.get("encoder")))))
+    dim -= 0 if "labeller" in networks else 10 * ("IcGAN" in given["model"]["class_path"])
+    made = instantiated(cli, "--config", recipe, *published_generator(recipe, shape, tmp_path, dim))
     check_shapes(made)
     made.model.check_shapes()
-    given = yaml.safe_load(Path(ganzoo.catalogue.find_config(recipe)).read_text())
     assert given.keys() >= {"seed_everything", "model", "data", "trainer"}
     assert given["trainer"].keys() >= {"accelerator", "max_steps"}
 
@@ -353,14 +358,14 @@ def check_shapes(made):
     assert some(made.model, 1).shape == (1, *shape)
 
 
-def published_generator(config, shape, folder):
+def published_generator(config, shape, folder, dim=100):
     """The argument that games over a trained generator need."""
     game = config.split("/")[1].split("-")[0]
     classes = {"icgan": 10, "latentencoder": 0, "imageencoder": 0, "iterativeencoder": 0}
     if game not in classes:
         return []
-    G = DCGANGenerator(shape, width=4, num_classes=classes[game])
-    publish(LatentEncoder(G, DCGANEncoder(shape, width=4)), folder / "given", {"data": None})
+    G = DCGANGenerator(shape, Normal(dim), width=4, num_classes=classes[game])
+    publish(LatentEncoder(G, DCGANEncoder(shape, dim, width=4)), folder / "given", {"data": None})
     return ["--generator", str(folder / "given")]
 
 
