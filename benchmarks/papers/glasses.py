@@ -1,16 +1,20 @@
 """Glasses put on and taken off: three directions, counted by a network that has never seen the faces.
 
-    GANZOO_DATA=... OMP_NUM_THREADS=1 python -m benchmarks.papers.glasses --model dcgan-peeps --reader runs/peeps-reader
+    GANZOO_DATA=... OMP_NUM_THREADS=1 python -m benchmarks.peeps --half first --out runs/peeps-first
+    ... python -m benchmarks.peeps --half second --out runs/peeps-second
+    ... python -m benchmarks.papers.glasses --model dcgan-peeps --reader runs/peeps-first --judge runs/peeps-second
 
 The lectures' "man with glasses - man without glasses + woman without glasses" needs a direction q of glasses. Three are
 compared, all differences of means (``attribute_direction``, ``arithmetic``):
 
-labels: of 2,000 samples that the reader (``benchmarks.peeps``) has named: with glasses less without;
+labels: of 2,000 samples that a reader (``benchmarks.peeps``) has named: with glasses less without;
 exemplars: of three samples each, chosen as a person would: the first that the reader is sure of;
 pictures: of 200 training faces, each inverted with its glasses and without (``invert``, 60 steps).
 
+The reader has seen the labels of the first half of the training faces, the judge, which counts, those of the other.
+
 They move held-out faces that are inverted in the same way: z + α q puts glasses on plain faces, z - α q takes them off
-the others, for each α. Success: the share of edited faces of which the reader says what was wanted; before the edit
+the others, for each α. Success: the share of edited faces of which the judge says what was wanted; before the edit
 only those count of which it says the opposite. Kept: the mean share of hair, colour of skin and clothes that are
 read as in the reconstruction without the edit. "random" is a direction of the same length that means nothing: what it
 keeps is what any step of this length keeps. Faces are counted, means over them; one seed.
@@ -27,7 +31,7 @@ from torch import Tensor
 import ganzoo
 from benchmarks.machine import made
 from benchmarks.papers.runs import keep, show
-from benchmarks.peeps import Reader, load, read
+from benchmarks.peeps import Reader, half, load, read
 from ganzoo.data import Peeps, to_float
 from ganzoo.inference import Inference
 from ganzoo.inversion import invert
@@ -53,7 +57,7 @@ def directions(model: Inference, reader: Reader, data: Peeps) -> dict[str, Tenso
     z = model.latents(SAMPLES)
     sure = eyewear(reader, model.decode(z))
     worn, bare = (torch.where(chosen)[0][:EXEMPLARS] for chosen in (sure > 0.99, sure < 0.01))
-    x, (plain, glasses) = data.arrays("train")[0], data.pairs("train")
+    x, (plain, glasses) = data.arrays("train")[0], half(data, "first")
     pairs = torch.cat([glasses[:PAIRS], plain[:PAIRS]])
     found = invert(model, to_float(x[pairs])).latents
     labels = torch.arange(len(pairs)) < PAIRS
@@ -66,13 +70,13 @@ def directions(model: Inference, reader: Reader, data: Peeps) -> dict[str, Tenso
     return named | {"random": random / random.norm() * named["labels"].norm()}
 
 
-def counted(model: Inference, reader: Reader, z: Tensor, q: Tensor, wanted: bool) -> list[dict[str, float]]:
+def counted(model: Inference, judge: Reader, z: Tensor, q: Tensor, wanted: bool) -> list[dict[str, float]]:
     """Return for each strength what an edit has reached, of latents z of faces that lack what is wanted."""
-    before = read(reader, model.decode(z).clamp(-1, 1))
+    before = read(judge, model.decode(z).clamp(-1, 1))
     lacking = (before["eyewear"] == 1) != wanted
     lines = []
     for walk in traverse_direction(z[lacking], q if wanted else -q, STRENGTHS).unbind(dim=1):
-        after = read(reader, model.decode(walk).clamp(-1, 1))
+        after = read(judge, model.decode(walk).clamp(-1, 1))
         kept = torch.stack([(after[name] == before[name][lacking]).float() for name in IDENTITY]).mean()
         success = ((after["eyewear"] == 1) == wanted).float().mean()
         lines.append({"faces": int(lacking.sum()), "success": float(success), "kept": float(kept)})
@@ -81,7 +85,7 @@ def counted(model: Inference, reader: Reader, z: Tensor, q: Tensor, wanted: bool
 
 def run(given: argparse.Namespace) -> None:
     """Measure, keep and draw."""
-    model, reader, data = ganzoo.load(given.model), load(given.reader), Peeps()
+    model, reader, judge, data = ganzoo.load(given.model), load(given.reader), load(given.judge), Peeps()
     x, (plain, glasses) = to_float(data.arrays("test")[0]), data.pairs("test")
     sides = {True: plain[: given.n], False: glasses[: given.n]}  # those that get glasses, those that lose them
     z = {wanted: invert(model, x[rows]).latents for wanted, rows in sides.items()}
@@ -90,7 +94,7 @@ def run(given: argparse.Namespace) -> None:
     for name, q in qs.items():
         for wanted in (True, False):
             verb = "on" if wanted else "off"
-            done["rows"][f"{name}, {verb}"] = counted(model, reader, z[wanted], q, wanted)
+            done["rows"][f"{name}, {verb}"] = counted(model, judge, z[wanted], q, wanted)
             print(name, verb, done["rows"][f"{name}, {verb}"], flush=True)
         for wanted, verb in ((True, "on"), (False, "off")):
             some = z[wanted][:8]
@@ -116,13 +120,14 @@ def table(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="dcgan-peeps", help="a trained generator of faces (default: dcgan-peeps)")
-    parser.add_argument("--reader", type=Path, help="what `benchmarks.peeps --out` has written")
+    parser.add_argument("--reader", type=Path, help="what `benchmarks.peeps --half first --out` has written")
+    parser.add_argument("--judge", type=Path, help="what `benchmarks.peeps --half second --out` has written")
     parser.add_argument("--n", type=int, default=500, help="held-out faces of each kind (default: 500)")
     parser.add_argument("--out", type=Path, default=Path("runs/glasses"), help="folder (default: runs/glasses)")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     given = parser.parse_args()
-    if not given.table and not given.reader:
-        parser.error("--reader: name the folder that `python -m benchmarks.peeps --out FOLDER` has written")
+    if not given.table and not (given.reader and given.judge):
+        parser.error("--reader, --judge: name the folders that `python -m benchmarks.peeps --out FOLDER` has written")
     torch.set_num_threads(1)
     if not given.table:
         run(given)

@@ -58,6 +58,15 @@ def test_training_is_a_function_of_the_seed(data):
     assert not torch.equal(one["heads.face.weight"], other["heads.face.weight"])
 
 
+def test_no_face_is_in_both_halves(data):
+    (first, worn), (second, also_worn) = (peeps.half(data, which) for which in ("first", "second"))
+    rows = torch.cat([first, worn, second, also_worn]).tolist()
+    assert sorted(rows) == sorted(torch.cat(peeps.half(data, "all")).tolist())
+    assert len(set(rows)) == len(rows)
+    one, other = (peeps.train(data, batches=1, which=which).state_dict() for which in ("first", "second"))
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
 def test_what_was_written_is_read_again(reader, data, tmp_path):
     file = peeps.write(reader, tmp_path / "new")
     x = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
