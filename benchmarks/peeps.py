@@ -81,7 +81,7 @@ def moved(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def half(data: Peeps, which: str) -> tuple[Tensor, Tensor]:
-    """Return the rows of "all" training faces, or of the "first" or "second" half: of plain ones, of those with glasses."""
+    """Return the rows of "all" training faces, or of the "first" or "second" half: plain, and with glasses."""
     plain, glasses = data.pairs("train")
     middle = len(plain) // 2
     part = {"all": slice(None), "first": slice(middle), "second": slice(middle, None)}[which]
