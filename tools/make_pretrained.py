@@ -38,11 +38,15 @@ NOTED = "facts.json"  # in a run's folder: what is known of its training when it
 
 
 class Row(NamedTuple):
-    """How a model is made: a recipe, maybe over the generator of another one, on data with terms of their own."""
+    """How a model is made: a recipe, maybe over the generator of another one, on data with terms of their own.
+
+    What is too large for a package and is not needed to use it can be left out.
+    """
 
     recipe: str
     generator: str | None
     data_licence: str
+    without: tuple[str, ...] = ()
 
 
 MODELS = {  # a game over a generator stands below the model that it takes
@@ -125,7 +129,7 @@ def export(name: str, checkpoint: Path, noted: dict[str, Any]) -> int:
     }
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / name
-        export_checkpoint(checkpoint, folder, facts=facts)
+        export_checkpoint(checkpoint, folder, facts=facts, without=row.without)
         if (size := megabytes(folder)) > LARGEST:
             print(f"{name} has {size:.2f} MB, more than {LARGEST:g}: refused. Make its networks narrower")
             return 1

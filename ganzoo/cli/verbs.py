@@ -250,10 +250,12 @@ def export(rest: list[str]) -> int:
     parser = Parser(prog="ganzoo export", description="Turn a training checkpoint into a folder that loads safely.")
     parser.add_argument("checkpoint", help=MODEL)
     parser.add_argument("--out", required=True, help="folder to write")
+    without = "networks to leave out, such as discriminator: the folder is smaller"
+    parser.add_argument("--without", nargs="+", default=[], metavar="NETWORK", help=without)
     given = parser.parse_args(rest)
     from ganzoo.hub.writing import export_checkpoint
 
-    print(export_checkpoint(given.checkpoint, given.out, own.words()))
+    print(export_checkpoint(given.checkpoint, given.out, own.words(), without=given.without))
     return 0
 
 

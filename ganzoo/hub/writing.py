@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ganzoo.pictures import picture, save_png
 from ganzoo.roles import Classes, Generator, Images
 from ganzoo.trust import read_json
 
-SHOWN = 64  # seeds on the card
+SHOWN = 32  # seeds on the card
 HOW = ("batch_size", "seed", "num_workers", "in_memory")  # arguments of data that change no image
 
 
@@ -98,7 +98,11 @@ def seeds_shown(model: Inference) -> Image | None:
 
 
 def export_checkpoint(
-    checkpoint: str | Path, out: str | Path, words: str = "", facts: Mapping[str, Any] | None = None
+    checkpoint: str | Path,
+    out: str | Path,
+    words: str = "",
+    facts: Mapping[str, Any] | None = None,
+    without: Sequence[str] = (),
 ) -> str:
     """Publish the networks of a checkpoint; the metrics of its run are taken along. Returns a line to print.
 
@@ -107,14 +111,17 @@ def export_checkpoint(
         out: Folder.
         words: What the commands that are printed need besides, such as `` --import my_gan``.
         facts: Of the training, what the checkpoint does not know: values of ``ganzoo.bundled.FACTS`` by their names.
+        without: Names of networks to leave out, such as a discriminator that nobody needs.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
+        ValueError: a network that is to be left out is none of the model's, or the generator.
     """
     path = place_of(checkpoint)
     if not path.exists():
         raise FileNotFoundError(f"no checkpoint at {path}: export takes a .ckpt, or the folder of a run")
     model = load(path)
+    networks = kept(model.networks, without)
     ours, run = model.config["training"], path.resolve().parent.parent
     metrics = model.config["metrics"] if path.is_dir() else verdict_of(run, ours)
     training = {key: ours.get(key) for key in ("data", "seed", "batches", "images_seen")}
@@ -122,10 +129,22 @@ def export_checkpoint(
     training |= {key: known[key] for key in FACTS if key in known}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
-    folder = write_networks(model.networks, model.config["variant"], out, training, metrics, max(grids, default=None))
+    folder = write_networks(networks, model.config["variant"], out, training, metrics, max(grids, default=None))
     told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
     use = f"ganzoo.load({str(folder)!r}) or `ganzoo generate{words} {folder}{told}`"
     return f"published {path} to {folder}: use it with {use}"
+
+
+def kept(networks: Mapping[str, nn.Module], without: Sequence[str]) -> dict[str, nn.Module]:
+    """Return networks but for some.
+
+    Raises:
+        ValueError: one of these is not there, or the generator.
+    """
+    others = [name for name in networks if name != "generator"]
+    if wrong := [name for name in without if name not in others]:
+        raise ValueError(f"cannot leave out {wrong[0]!r}: choose of {', '.join(others) or 'none'}")
+    return {name: network for name, network in networks.items() if name not in without}
 
 
 def verdict_of(run: Path, ours: dict[str, Any]) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from ganzoo import hub
 from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
+from ganzoo.cli import main
 from ganzoo.hub import reading, writing
 from ganzoo.hub.card import equations, sentence
 from ganzoo.hub.form import hash_of
@@ -232,6 +233,18 @@ def test_a_card_has_the_equations_of_every_variant(name):
 
 def test_a_game_of_a_users_own_without_equations_has_a_card():
     assert (equations("my.Game"), sentence("my.Game")) == ("", "A game of a user's own, `my.Game`.")
+
+
+def test_networks_can_be_left_out(published, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(published), "--out", "small", "--without", "discriminator"]) == 0
+    model, whole = ganzoo.load("small"), ganzoo.load(published)
+    assert (model.discriminator, list(model.config["networks"])) == (None, ["generator"])
+    assert torch.equal(model.sample(2), whole.sample(2))
+    for name in ("generator", "encoder"):
+        assert main(["export", str(published), "--out", "no", "--without", name]) == 2
+        assert f"ganzoo: cannot leave out '{name}': choose of discriminator" in capsys.readouterr().err
+    assert not Path("no").exists()
 
 
 def test_a_model_without_its_discriminator_loads(published):
