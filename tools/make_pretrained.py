@@ -49,8 +49,11 @@ class Row(NamedTuple):
     without: tuple[str, ...] = ()
 
 
+MNIST, DIGITS = "CC BY-SA 3.0 (LeCun & Cortes)", "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI data set 80)"
+PEEPS = "CC0 1.0 (Open Peeps by Pablo Stanley)"
 MODELS = {  # a game over a generator stands below the model that it takes
-    "dcgan-digits": Row("dcgan-digits", None, "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI data set 80)"),
+    "dcgan-digits": Row("dcgan-digits", None, DIGITS),
+    "dcgan-peeps": Row("dcgan-peeps", None, PEEPS, ("discriminator",)),
 }
 
 
