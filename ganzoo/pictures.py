@@ -46,7 +46,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
 
     Args:
         images: 1 or 3 channels; of 2 the first is shown, of more the first three.
-        columns: Images per row; by default as square as possible.
+        columns: Images per row; by default as square as possible, with all rows full where that is not too wide.
         gap: Pixels between images.
         cell: Side that small images are enlarged to.
 
@@ -59,7 +59,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
     factor = -(-cell // images.shape[-1])  # rounded up
     pixels = to_uint8(images.detach().float().cpu()).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     n, c, h, w = pixels.shape
-    columns = columns or math.ceil(math.sqrt(n))
+    columns = columns or squarest(n)
     rows = math.ceil(n / columns)
     sheet = torch.full((c, rows * (h + gap) + gap, columns * (w + gap) + gap), 255, dtype=torch.uint8)
     for i, image in enumerate(pixels):
@@ -67,6 +67,12 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
         sheet[:, top : top + h, left : left + w] = image
     array = sheet.permute(1, 2, 0).numpy()
     return Image.fromarray(array[:, :, 0] if c == 1 else array)
+
+
+def squarest(n: int) -> int:
+    """Return the columns of a square of n cells; up to half as many more if all rows are full then."""
+    least = math.ceil(math.sqrt(n))
+    return next((columns for columns in range(least, 3 * least // 2 + 1) if n % columns == 0), least)
 
 
 def headed(sheet: Image.Image, words: Sequence[str | float]) -> Image.Image:

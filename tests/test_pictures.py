@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ganzoo.pictures import eight_bits, font, headed, shortened, sided, tiled, write
+from ganzoo.pictures import eight_bits, font, grid, headed, shortened, sided, tiled, write
 
 
 def reopened(picture):
@@ -93,6 +93,11 @@ def test_pictures_stand_in_rows():
     assert sheet.shape == (11, 15)
     assert [sheet[1, 1], sheet[4, 13], sheet[6, 6], sheet[5, 6], sheet[6, 8]] == [10, 20, 30, 255, 255]
     assert tiled(pictures, columns=8, gap=1).size == (22, 6)
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (5, 3), (10, 5), (16, 4), (17, 5), (32, 8), (64, 8)])
+def test_rows_of_a_grid_are_full_where_that_is_not_too_wide(n, columns):
+    assert grid(torch.zeros(n, 1, 1, 1), gap=0, cell=1).size == (columns, -(-n // columns))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

@@ -53,6 +53,7 @@ MNIST, DIGITS = "CC BY-SA 3.0 (LeCun & Cortes)", "CC BY 4.0 (Alpaydin & Kaynak 1
 PEEPS = "CC0 1.0 (Open Peeps by Pablo Stanley)"
 MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-digits": Row("dcgan-digits", None, DIGITS),
+    "dcgan-mnist": Row("dcgan-mnist-pretrained", None, MNIST),
     "dcgan-peeps": Row("dcgan-peeps", None, PEEPS, ("discriminator",)),
     "dcgan-peeps-encoder": Row("imageencoder-peeps-pretrained", "dcgan-peeps", PEEPS),
 }
