@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from ganzoo.pictures import eight_bits, font, grid, headed, shortened, sided, tiled, write
