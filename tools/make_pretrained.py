@@ -54,6 +54,7 @@ PEEPS = "CC0 1.0 (Open Peeps by Pablo Stanley)"
 MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-digits": Row("dcgan-digits", None, DIGITS),
     "dcgan-mnist": Row("dcgan-mnist-pretrained", None, MNIST),
+    "dcgan-mnist-encoder": Row("imageencoder-mnist-pretrained", "dcgan-mnist", MNIST),
     "dcgan-peeps": Row("dcgan-peeps", None, PEEPS, ("discriminator",)),
     "dcgan-peeps-encoder": Row("imageencoder-peeps-pretrained", "dcgan-peeps", PEEPS),
 }

@@ -28,6 +28,7 @@ class Checkpoints(Checkpoint):
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
         metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
+            By default fd, or recon_mse of a game whose generator is given, as its samples stay what they are.
         mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances and
             errors (fd, kd, class_fd, reverse_kl, kl_uniform, recon_mse, recon_ratio) and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
@@ -37,23 +38,28 @@ class Checkpoints(Checkpoint):
     def __init__(
         self,
         every: int = 500,
-        metric: str = "fd",
+        metric: str | None = None,
         mode: Literal["min", "max"] | None = None,
         dirpath: str | None = None,
         on_changed_data: OnChange = "raise",
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
-        if metric not in KINDS:
+        if metric is not None and metric not in KINDS:
             raise ValueError(f"no metric {metric!r}: choose one of {', '.join(KINDS)}")
         if on_changed_data not in get_args(OnChange):
             raise ValueError(f"on_changed_data must be 'raise' or 'warn', got {on_changed_data!r}")
         self.every, self.metric, self.dirpath, self.on_changed_data = every, metric, dirpath, on_changed_data
-        self.mode = mode or ("min" if metric in LOWER else "max")
+        self.mode = mode or (metric and better_is(metric))
         self.best: float | None = None
         self.best_batch = 0
         self.data: dict[str, Any] = {}
         self._pending = False
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Choose the metric by which this game gets better."""
+        self.metric = self.metric or ("recon_mse" if generator_is_given(pl_module) else "fd")
+        self.mode = self.mode or better_is(self.metric)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Compare the data with that of the checkpoint, if training is resumed.
@@ -92,6 +98,7 @@ class Checkpoints(Checkpoint):
         """Write ``best.ckpt`` if the metric improved, and ``last.ckpt`` if it was put off."""
         if trainer.state.fn != "fit" or trainer.sanity_checking or _trial(trainer):
             return
+        assert self.metric is not None
         value = next((c.value(self.metric) for c in trainer.callbacks if isinstance(c, Evaluate)), None)  # type: ignore[attr-defined]
         if value is None:
             refresh_encoders(trainer, pl_module)  # which the judge has done where there is one
@@ -141,20 +148,32 @@ class Checkpoints(Checkpoint):
         trainer.save_checkpoint(self.checkpoint_folder(trainer) / f"{name}.ckpt", weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value and its batch, and what the data was."""
-        return {"best": self.best, "best_batch": self.best_batch, "data": self.data}
+        """Return the best value, of which metric, its batch, and what the data was."""
+        return {"metric": self.metric, "best": self.best, "best_batch": self.best_batch, "data": self.data}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best value of a resumed run, and what its data was.
+        """Take up the best value of a resumed run, if it is of this metric, and what its data was.
 
         Raises:
             ValueError: it is no number.
         """
         if not isinstance(state_dict["best"], (float, int, NoneType)) or not isinstance(state_dict["best_batch"], int):
             raise ValueError(f"the best value of a run is a number, of a batch, got {str(state_dict)[:80]}")
-        self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
+        if state_dict.get("metric", "fd") == self.metric:  # a checkpoint of version 0.1 does not say it
+            self.best, self.best_batch = state_dict["best"], state_dict["best_batch"]
         data = state_dict.get("data", {})  # a checkpoint of version 0.1 does not know
         self.data = data if known(data) else {}
+
+
+def better_is(metric: str) -> Literal["min", "max"]:
+    """Return whether a smaller or a larger value of a metric is better."""
+    return "min" if metric in LOWER else "max"
+
+
+def generator_is_given(game: Any) -> bool:
+    """Whether no player of a game moves its generator."""
+    G = getattr(game, "G", None)
+    return G is not None and not any(G is network for player in game.players().values() for network in player.networks)
 
 
 def lost_rank(exception: BaseException) -> bool:

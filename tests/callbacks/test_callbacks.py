@@ -114,6 +114,23 @@ def test_best_is_the_best_by_the_metric(metric, mode, values, best, tmp_path):
     assert state(tmp_path)["ganzoo"]["batches"] == 6
 
 
+@pytest.mark.parametrize(("name", "metric"), [("NSGAN", "fd"), ("VAE", "fd"), ("ImageEncoder", "recon_mse")])
+def test_an_encoder_of_a_given_generator_is_best_by_its_reconstructions(name, metric, tmp_path):
+    kept = Checkpoints()
+    fit(make(name), tmp_path, 2, Evaluate(n=20), kept, val_check_interval=1)
+    assert (kept.metric, kept.mode) == (metric, "min")
+    assert kept.best is not None
+    assert state(tmp_path, "best")["global_step"] == kept.best_batch
+
+
+def test_a_best_value_of_another_metric_is_not_taken_up():
+    before, now, other = (Checkpoints(metric=metric) for metric in ("fd", "fd", "kd"))
+    before.best, before.best_batch = 1.0, 2
+    for kept, best in ((now, 1.0), (other, None)):
+        kept.load_state_dict(before.state_dict())
+        assert kept.best == best
+
+
 def test_a_verdict_that_is_no_number_never_is_the_best(tmp_path):
     nan = float("nan")
     fit(make("NSGAN"), tmp_path, 4, Scripted(nan, nan), Checkpoints(), val_check_interval=2)
