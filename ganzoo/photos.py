@@ -42,7 +42,7 @@ def opened(file: str | Path, channels: int) -> Image.Image:
     try:
         with Image.open(file) as picture:
             return eight_bits(ImageOps.exif_transpose(picture), channels)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read {file} as a picture: {error}") from error
 
 
@@ -80,7 +80,7 @@ def read_stroke(file: str | Path, photo: str | Path, image_shape: Sequence[int])
         transparent = picture.has_transparency_data
     rgba = pil_to_tensor(opened(file, 4))
     alpha = rgba[3:].float() / 255
-    if not transparent:
+    if not transparent or bool((alpha == 1).all()):
         alpha = (rgba[:3] != pil_to_tensor(opened(photo, 4))[:3]).any(dim=0, keepdim=True).float()
     colour = to_float(pil_to_tensor(Image.fromarray(rgba[:3].permute(1, 2, 0).numpy()).convert(MODES[c])))
     left, top, right, bottom = middle_of(*size, image_shape)
@@ -101,7 +101,7 @@ def size_of(file: str | Path) -> tuple[int, int]:
     try:
         with Image.open(file) as picture:
             size: tuple[int, int] = ImageOps.exif_transpose(picture).size
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read {file} as a picture: {error}") from error
     return size
 

@@ -137,7 +137,7 @@ def check(
     terms = [strokes] if isinstance(strokes, Loss) else list(strokes)
     if not terms:
         raise ValueError("no strokes: give one Colour, Shape or Warp, or more")
-    return z.float(), G.condition.check(condition, len(z)), Sum([(1.0, term) for term in terms])
+    return z.float().cpu(), G.condition.check(condition, len(z)), Sum([(1.0, term) for term in terms])
 
 
 def solved(
@@ -146,7 +146,7 @@ def solved(
     """Return the candidates of some images: all of them as rows of one solve."""
     n, K, G = len(z), len(noise), model.generator
     of = torch.arange(n).repeat_interleave(K)  # the image of each row
-    x, z_0, told_y = decode(model, z, y).float(), z[of], None if y is None else y[of]
+    x, z_0, told_y = decode(model, z, y).float().cpu(), z[of], None if y is None else y[of]
     free = Free(G.prior)
     starts = free.latents((free.free(z)[:, None] + noise).flatten(0, 1))
     loss = strokes + stay * Near(z_0)
@@ -176,13 +176,16 @@ def scored(model: Inference, z: Tensor, images: Tensor, y: Tensor | None) -> Ten
     if not isinstance(D, Discriminator | JointDiscriminator) or getattr(D, "pack", 1) > 1:
         return None
 
+    like = next(D.parameters(), torch.zeros(0))
+
     def logits(of_one: Tensor, u: Tensor, own: Tensor | None) -> Tensor:
         def judge(x: Tensor, v: Tensor, _: Tensor) -> Tensor:
             if isinstance(D, JointDiscriminator):
-                pair: Tensor = D(x, v)
-                return pair
+                pair: Tensor = D(x.to(like), v.to(like))
+                return pair.float().cpu()
             assert isinstance(D, Discriminator)
-            return told(D, x, own.expand(len(x)) if own is not None and D.num_classes else None)
+            y_of_each = own.expand(len(x)).to(like.device) if own is not None and D.num_classes else None
+            return told(D, x.to(like), y_of_each).float().cpu()
 
         return measured(judge, of_one, u, torch.arange(len(u)))
 

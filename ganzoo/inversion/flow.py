@@ -201,5 +201,5 @@ def carry(
     if frames < 2:
         raise ValueError(f"frames must be 2 or more, got {frames}")
     t = torch.linspace(0, 1, frames)[:, None]
-    images = decode(G, z_0 + t * (z_1 - z_0), condition).float()
+    images = decode(G, z_0 + t * (z_1 - z_0), condition).float().cpu()
     return applied(photo, composed(change(images[:-1], images[1:])))

@@ -156,26 +156,29 @@ class Task:
         for k in range(classes.K):
             y = torch.full((len(self.x),), k)
             starts.append(self.start(self.model, self.x, y, seed))
-            tried.append(short.minimise(self.objective(y), self.free.free(here(self.space, starts[-1], y))))
+            u = here(self.space, starts[-1], y).float().cpu()
+            tried.append(short.minimise(self.objective(y), self.free.free(u)))
         y = torch.stack([found.loss for found in tried]).argmin(dim=0)
         cost = sum((found.evaluations for found in tried), torch.zeros(len(self.x), dtype=torch.long))
         return self.solved(torch.stack(starts)[y, torch.arange(len(y))], y, cost)
 
     def solved(self, z: Tensor, y: Tensor | None, cost: Tensor | int) -> Inversion:
         """Return what the solver finds from latents z, [n, dim of z], on."""
-        found = self.solver.minimise(self.objective(y), self.free.free(here(self.space, z, y)))
+        found = self.solver.minimise(self.objective(y), self.free.free(here(self.space, z, y).float().cpu()))
         latents = self.latents(found.u)
-        images = decode(self.space, latents, y).float()
+        images = decode(self.space, latents, y).float().cpu()
         way = torch.stack([self.latents(v) for v in found.way], dim=1)
         history = found.history.T.contiguous()
         return Inversion(latents, images, found.loss, history, found.evaluations + cost, way, y, self.space.name)
 
     def objective(self, y: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the loss of free numbers v, [n, D], of some rows: [n]."""
+        like = next(self.space.generator.parameters(), torch.zeros(0))
 
         def of_block(v: Tensor, rows: Tensor) -> Tensor:
             u = self.free.latents(v)
-            value = self.measure(told(self.space.make, u, None if y is None else y[rows]).float(), u, rows)
+            made = told(self.space.make, u.to(like), None if y is None else placed(y[rows], like))
+            value = self.measure(made.float().cpu(), u, rows)
             if value.shape != rows.shape:
                 raise ValueError(f"a loss must be one number for each of {len(rows)} images, got {list(value.shape)}")
             return value
@@ -185,6 +188,11 @@ class Task:
     def latents(self, v: Tensor) -> Tensor:
         """Return the latents of free numbers v, [n, D]."""
         return in_whole_blocks(lambda own, _: self.free.latents(own), v, torch.arange(len(v)))
+
+
+def placed(y: Tensor, like: Tensor) -> Tensor:
+    """Return what G is told where its weights are, images in their precision."""
+    return y.to(like) if y.is_floating_point() else y.to(like.device)
 
 
 def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: Tensor) -> Tensor:
@@ -217,8 +225,8 @@ def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Ten
     if isinstance(condition, str):
         if condition != "auto" or not isinstance(G.condition, Classes):
             raise ValueError(f"condition {condition!r}: 'auto' looks for the class, of a model that is told classes")
-        return x.float(), None
-    return x.float(), G.condition.check(condition, len(x))
+        return x.float().cpu(), None
+    return x.float().cpu(), G.condition.check(condition, len(x))
 
 
 def best_of(found: list[Inversion]) -> Inversion:

@@ -24,6 +24,8 @@ Measure = Callable[[Tensor, Tensor, Tensor], Tensor]  # images [n, C, H, W], lat
 class Loss:
     """A term, or a weighted sum of terms."""
 
+    of_pixels = True  # whether a mask hides a part of what it measures
+
     def against(self, x: Tensor, model: Inference) -> Measure:
         """Return what measures images and latents against x, [N, C, H, W]."""
         raise NotImplementedError
@@ -54,7 +56,7 @@ class Sum(Loss):
         measures = [(weight, term.against(x, model)) for weight, term in self.terms]
 
         def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
-            values = [weight * one(images, u, rows) for weight, one in measures]
+            values = [weight * each_row(one(images, u, rows), rows) for weight, one in measures]
             return torch.stack(values).sum(dim=0)
 
         return measure
@@ -114,11 +116,11 @@ class Features(Loss):
 
         hooks = [keep(layer) for layer in self.layers]
         try:
-            self.network(images)
+            self.network(images.to(next(self.network.parameters(), images)))
         finally:
             for hook in hooks:
                 hook.remove()
-        return [seen[layer].flatten(1) for layer in self.layers]
+        return [seen[layer].flatten(1).float().cpu() for layer in self.layers]
 
     def against(self, x: Tensor, model: Inference) -> Measure:
         """Return the squared error of the layers against those of x."""
@@ -207,11 +209,17 @@ class Masked(Loss):
         if self.mask.shape[2:] != x.shape[2:] or len(self.mask) not in (1, len(x)):
             raise ValueError(f"expected a mask of {len(x)} images {list(x.shape[2:])}, got {list(self.mask.shape)}")
         m = self.mask.expand(len(x), -1, -1, -1)
-        inner, share = self.loss.against(x, model), m.flatten(1).mean(dim=1)
+        share = m.flatten(1).mean(dim=1)
+        terms = [(weight, term.of_pixels, term.against(x, model)) for weight, term in parts(self.loss)]
 
         def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
             own = m[rows]
-            return inner(own * images + (1 - own) * x[rows], u, rows) / share[rows]
+            inside = own * images + (1 - own) * x[rows]
+            values = [
+                weight * (each_row(one(inside, u, rows), rows) / share[rows] if masked else one(images, u, rows))
+                for weight, masked, one in terms
+            ]
+            return torch.stack(values).sum(dim=0)
 
         return measure
 
@@ -224,6 +232,8 @@ class Shell(Loss):
     Args:
         radius: In units of √D.
     """
+
+    of_pixels = False
 
     def __init__(self, radius: float = 1.0) -> None:
         self.radius = radius
@@ -246,6 +256,8 @@ class InDomain(Loss):
     https://arxiv.org/abs/2004.00049
     """
 
+    of_pixels = False
+
     def against(self, x: Tensor, model: Inference) -> Measure:
         """Return the distance from what E makes.
 
@@ -255,7 +267,19 @@ class InDomain(Loss):
         E = model.encoder
         if E is None or E.num_classes:
             raise ValueError("InDomain needs a model with an encoder that is told nothing, such as imageencoder's")
-        return lambda images, u, rows: squared(u, E(images))
+        like = next(E.parameters(), torch.zeros(0))
+        return lambda images, u, rows: squared(u, E(images.to(like)).float().cpu())
+
+
+def each_row(value: Tensor, rows: Tensor) -> Tensor:
+    """Return what a loss has measured, if it is one number for each row.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value.shape != rows.shape:
+        raise ValueError(f"a loss must be one number for each of {len(rows)} images, got {list(value.shape)}")
+    return value
 
 
 def squared(a: Tensor, b: Tensor) -> Tensor:

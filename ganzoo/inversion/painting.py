@@ -15,6 +15,7 @@ from ganzoo.inversion.flow import carry
 from ganzoo.inversion.inverter import invert
 from ganzoo.inversion.losses import Loss
 from ganzoo.inversion.solvers import LBFGS
+from ganzoo.inversion.starts import Encoded, Nearest
 from ganzoo.inversion.strokes import Colour, Shape
 from ganzoo.photos import middle_of, read_images, read_stroke, read_whole
 from ganzoo.pictures import grid, headed, save_png
@@ -94,9 +95,10 @@ def latent_of(model: Inference, x: Tensor, condition: Given) -> tuple[Tensor, Te
     Raises:
         ValueError: the class is not one of the model's, or is missing.
     """
-    if model.encoder is None:
-        looked_for = condition is None and model.labeller is None and isinstance(model.generator.condition, Classes)
-        found = invert(model, x, "auto" if looked_for else model.classes(x, condition))
+    looked_for = condition is None and model.labeller is None and isinstance(model.generator.condition, Classes)
+    if model.encoder is None or looked_for:
+        start = Nearest() if model.encoder is None else Encoded()
+        found = invert(model, x, "auto" if looked_for else model.classes(x, condition), start=start)
         return found.latents, found.condition
     y = model.generator.condition.check(model.classes(x, condition), len(x))
     return model.encode(x, y if model.encoder.num_classes else None).float(), y

@@ -65,7 +65,7 @@ class Nearest(Start):
         z = scaled(model.generator.prior, [(seed * self.n + i) % 2**32 for i in range(self.n)], self.scale)
         found = torch.empty(len(x), z.shape[1])
         for rows in alike(y, len(x)):
-            pool = decode(model, z, None if y is None else y[rows[0]]).float()
+            pool = decode(model, z, None if y is None else y[rows[0]]).float().cpu()
             for row in rows:
                 found[row] = z[row_sum((pool - x[row]).square()).argmin()]
         return found
@@ -100,7 +100,7 @@ class Encoded(Start):
             ValueError: there is no encoder.
         """
         told = model.encoder is not None and bool(model.encoder.num_classes)
-        return model.encode(x, y if told else None).float()
+        return model.encode(x, y if told else None).float().cpu()
 
 
 class At(Start):
@@ -126,4 +126,4 @@ class At(Start):
         expected = (len(x), model.generator.prior.dim)
         if tuple(self.z.shape) != expected:
             raise ValueError(f"expected latents {list(expected)} to start at, got {list(self.z.shape)}")
-        return self.z.float()
+        return self.z.float().cpu()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ganzoo.inference import Inference
-from ganzoo.inversion.inverter import Inversion
+from ganzoo.inversion.inverter import Inversion, placed
 from ganzoo.inversion.losses import Loss, Pixels
 from ganzoo.inversion.solvers import ramp
 from ganzoo.roles import Generator, told
@@ -78,7 +78,7 @@ class Tune:
 
     def one(self, model: Inference, x: Tensor, u: Tensor, y: Tensor | None) -> Tuned:
         """Return a tuned G for one image; in memory of its own, as some kernels round by where a row lies."""
-        x, u = x.clone(), u.clone()
+        x, u = x.float().cpu().clone(), u.clone()
         G = copy.deepcopy(model.generator).eval()
         moved = self.parameters(G)
         optimizer = torch.optim.Adam(moved, self.lr)
@@ -87,7 +87,7 @@ class Tune:
         least, best, image = float("inf"), [p.detach().clone() for p in moved], x
         for step in range(1 + self.steps):
             with torch.enable_grad():
-                made = told(G, u, y)
+                made = told(G, u.to(moved[0]), None if y is None else placed(y, moved[0])).float().cpu()
                 value = measure(made, u, rows).sum()
             history.append(float(value.detach()))
             if history[-1] < least:

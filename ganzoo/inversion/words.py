@@ -121,7 +121,7 @@ def read_mask(file: str | Path, images: Sequence[str | Path], image_shape: Seque
         if size_of(image) != size:
             wanted = " x ".join(map(str, size_of(image)))
             raise ValueError(f"the mask {file} is {size[0]} x {size[1]}, but {image} is {wanted}: they must be alike")
-    return (read_images([file], (1, *image_shape[1:]))[0, 0] > 0).float()
+    return (read_images([file], (2, *image_shape[1:]))[0] > 0).all(dim=0).float()
 
 
 def read_start(text: str) -> Start:

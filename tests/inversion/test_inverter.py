@@ -15,6 +15,7 @@ from ganzoo.inversion import (
     Draw,
     Encoded,
     Features,
+    InDomain,
     Masked,
     Nearest,
     Pixels,
@@ -41,10 +42,10 @@ def model(num_classes=0, prior=Normal(4), encoder=None, **kwargs):
     return Inference({"generator": G.eval(), **({"encoder": encoder.eval()} if encoder else {})})
 
 
-def dcgan(num_classes=0):
+def dcgan(num_classes=0, prior=Normal(12)):
     """One whose layers differ by their batch norm, as of a trained one; z is not too small for equal bits."""
     torch.manual_seed(0)
-    G = DCGANGenerator((1, 16, 16), Normal(12), width=4, num_classes=num_classes)
+    G = DCGANGenerator((1, 16, 16), prior, width=4, num_classes=num_classes)
     for module in G.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 2, 4)
@@ -92,8 +93,31 @@ def test_that_holds_on_two_threads(two_threads):
     same_in_company({"solver": LBFGS(2)})
 
 
-def same_in_company(how):
-    own, x = dcgan(num_classes=3), torch.rand(18, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+@pytest.mark.parametrize("prior", [Uniform(20), Coded(Uniform(13), (5,), 2)], ids=["uniform", "coded"])
+def test_that_holds_for_priors_with_borders(prior):
+    same_in_company({"solver": LBFGS(4), "start": Nearest(48)}, prior)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "loss", [Pixels() + 0.1 * InDomain(), Features(nn.Sequential(nn.Conv2d(1, 4, 3)).double(), ["0"])]
+)
+def test_a_model_of_any_precision_is_inverted(dtype, loss):
+    torch.manual_seed(0)
+    own = model(prior=Normal(12), encoder=ToLatent(dim=12))
+    for network in own.networks.values():
+        network.to(dtype)
+    found = invert(own, torch.rand(2, 1, 8, 8).to(dtype) * 2 - 1, start=Encoded(), solver=LBFGS(5), loss=loss)
+    assert {found.latents.dtype, found.images.dtype, found.loss.dtype} == {torch.float32}
+    assert (found.history[:, -1] <= found.history[:, 0]).all()
+    assert next(Tune(1).each(own, found.images, found)).image.isfinite().all()
+
+
+def same_in_company(how, prior=Normal(12)):
+    own, x = (
+        dcgan(num_classes=3, prior=prior),
+        torch.rand(18, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1,
+    )
     y = torch.arange(18) % 3
     together = invert(own, x, y, **how)
     for rows in (torch.tensor([17]), torch.tensor([16, 3, 0]), torch.randperm(18)):

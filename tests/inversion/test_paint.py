@@ -121,6 +121,13 @@ def test_the_class_is_given_or_looked_for(home):
     assert json.loads((home / "auto" / "metrics.json").read_text())["class"] == found
 
 
+def test_the_class_is_looked_for_where_an_encoder_is_told_it(home):
+    publish(make("CVAE").eval(), home / "cvae", {"data": None})
+    run("cvae", "photo.png", "stroke.png", "--out", "auto")
+    y = load_latents("auto/latents.npz").extra["y"].tolist()
+    assert len(set(y)) == 1
+
+
 def test_bundled_models_can_be_painted_with(home):
     run("dcgan-digits", "photo.png", "stroke.png", "--out", "o")
     assert (home / "o" / "edited.png").is_file()
@@ -155,6 +162,17 @@ def test_without_transparency_what_equals_the_photo_is_no_stroke(home):
     expected[1:3, 2:6] = 1
     assert torch.equal(mask, expected)
     torch.testing.assert_close(colour[0, 1:3, 2:6], torch.from_numpy(pixels[1:3, 2:6]) / 127.5 - 1, rtol=0, atol=1e-4)
+
+
+def test_a_stroke_picture_that_is_opaque_everywhere_is_read_as_one_without_opacity(home):
+    pixels = np.asarray(Image.open("photo.png").convert("RGB")).copy()
+    pixels[1:3, 2:6] = 255 - pixels[1:3, 2:6] // 2
+    Image.fromarray(pixels).save("over.png")
+    Image.fromarray(pixels).convert("RGBA").save("flat.png")
+    for one, other in zip(
+        *(read_stroke(name, "photo.png", (1, 8, 8)) for name in ("over.png", "flat.png")), strict=True
+    ):
+        assert torch.equal(one, other)
 
 
 def test_a_stroke_beside_what_the_model_sees_is_refused(home):

@@ -77,6 +77,26 @@ def test_a_mask_hides_what_is_outside():
     torch.testing.assert_close(got[:2], torch.stack([expected[0], ((a - x) ** 2)[1].mean()]))
 
 
+def test_a_mask_leaves_terms_of_latents_alone():
+    a, x, mask, u = pictures(seed=1), pictures(seed=2), torch.zeros(8, 8), torch.ones(3, 4)
+    mask[2, 3] = 1
+    alone, masked = Pixels() + 0.5 * Shell(0), Masked(Pixels() + 0.5 * Shell(0), mask)
+    expected = measured(Masked(Pixels(), mask), a, x, u) + 0.5 * measured(Shell(0), a, x, u)
+    torch.testing.assert_close(measured(masked, a, x, u), expected)
+    torch.testing.assert_close(measured(Masked(alone, torch.ones(8, 8)), a, x, u), measured(alone, a, x, u))
+
+
+class Scalar(Pixels):
+    def against(self, x, model):
+        return lambda images, u, rows: images.square().mean()
+
+
+@pytest.mark.parametrize("loss", [Pixels() + Scalar(), Masked(Scalar(), torch.ones(8, 8))])
+def test_a_term_that_is_one_number_for_all_images_is_refused(loss):
+    with pytest.raises(ValueError, match=r"a loss must be one number for each of 3 images, got \[\]"):
+        measured(loss, pictures(), pictures())
+
+
 @pytest.mark.parametrize(
     ("mask", "message"),
     [

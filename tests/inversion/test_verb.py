@@ -11,6 +11,7 @@ import ganzoo
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inversion import LBFGS, invert
+from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
 from ganzoo.photos import how_fitted, read_images, size_of
 from tests.cli.test_cli import refused  # noqa: F401
@@ -183,6 +184,21 @@ def test_a_mask_counts_where_it_is_white(home):
     ]
     np.testing.assert_allclose(kept(home / "o").extra["loss"], left[0], rtol=1e-4)
     assert left[0].mean() < left[1].mean()
+
+
+def test_a_mask_painted_white_on_nothing_counts_where_it_is_painted(home):
+    painted = np.zeros((8, 8, 4), dtype=np.uint8)
+    painted[:, :4] = 255
+    Image.fromarray(painted).save(home / "m.png")
+    expected = torch.zeros(8, 8)
+    expected[:, :4] = 1
+    assert torch.equal(read_mask("m.png", ["a.png"], (1, 8, 8)), expected)
+
+
+def test_a_picture_of_too_many_pixels_is_one_line(home, monkeypatch, capsys):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    assert main(["invert", "nsgan", "a.png", "--out", "o"]) == 2
+    assert "ganzoo: cannot read a.png as a picture: " in capsys.readouterr().err
 
 
 def test_another_mask_of_the_same_name_is_another_question(home):
