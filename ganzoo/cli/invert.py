@@ -8,6 +8,8 @@ from ganzoo.cli.parser import Parser, parse_labels
 from ganzoo.cli.verbs import MODEL, load
 
 METHODS = ("optimise", "encoder", "hybrid", "tune")
+WRITTEN = ("sheet.png", "loss.png", "tuned.png", "way.gif")
+TUNE = 50  # steps of G
 
 
 def invert(rest: list[str]) -> int:
@@ -17,6 +19,9 @@ def invert(rest: list[str]) -> int:
         raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
     if given.method == "tune" and given.space != "z":
         raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
+    if given.method != "tune" and (given.layers or given.tune_steps != TUNE):
+        raise ValueError(f"--layers and --tune_steps are of --method tune, not of {given.method}")
+    refuse_pictures(given.out, *given.images, given.mask or "")
     condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
     from ganzoo.inversion.losses import Masked
     from ganzoo.inversion.words import contents, read_loss, read_mask, read_solver, read_start
@@ -42,8 +47,23 @@ def invert(rest: list[str]) -> int:
     line, found = write_inversion(model, x, names, given.out, how, condition)
     print(line)
     if given.method == "tune":
-        print(tuned(model, x, names, Path(given.out), found.in_z()))
+        from ganzoo.inversion.tune import Tune
+
+        tune = Tune(given.tune_steps, layers=given.layers, loss=loss)
+        print(tuned(model, x, names, Path(given.out), found.in_z(), tune))
     return 0
+
+
+def refuse_pictures(out: str, *files: str) -> None:
+    """Check that no picture that is read lies where one is written.
+
+    Raises:
+        ValueError: names the file.
+    """
+    written = {(Path(out) / name).resolve() for name in WRITTEN}
+    for file in files:
+        if Path(file).resolve() in written:
+            raise ValueError(f"--out {out} would overwrite {file}: choose another folder")
 
 
 def options() -> Parser:
@@ -78,24 +98,29 @@ def options() -> Parser:
     parser.add_argument(
         "--labels", help="class of all, or of each, or auto: look for it (default, of conditional models)"
     )
+    parser.add_argument("--tune_steps", type=int, default=TUNE, help=f"of G, with --method tune (default: {TUNE})")
+    parser.add_argument(
+        "--layers", nargs="+", default=[], metavar="LAYER", help="that move with --method tune (default: all)"
+    )
     parser.add_argument("--restarts", type=int, default=1, help="starts of which the best is kept (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the start (default: 0)")
     parser.add_argument("--out", default="inverted", help="folder (default: inverted)")
     return parser
 
 
-def tuned(model: Any, x: Any, names: list[str], out: Path, pivots: Any) -> str:
+def tuned(model: Any, x: Any, names: list[str], out: Path, pivots: Any, tune: Any) -> str:
     """Write a generator for each picture, moved until its latent makes the picture; return a line to print."""
+    from ganzoo.bundled import FACTS
     from ganzoo.hub.writing import write_networks
-    from ganzoo.inversion.tune import Tune
     from ganzoo.inversion.writing import write_tuned
 
     stems = [Path(name).stem for name in names]
     folders = iter(stem if stems.count(stem) == 1 else f"{i}-{stem}" for i, stem in enumerate(stems))
 
     def keep(generator: Any, name: str) -> None:
-        training = {**model.config["training"], "tuned": name}
+        told = {key: value for key, value in model.config["training"].items() if key not in FACTS or "licence" in key}
+        training = {**told, "tuned": name}
         write_networks({"generator": generator}, model.config["variant"], out / "tuned" / next(folders), training)
 
-    mse = write_tuned(model, x, names, out, Tune(), pivots, keep)
+    mse = write_tuned(model, x, names, out, tune, pivots, keep)
     return f"tuned generators in {out / 'tuned'}, mse {mse:.4f}, beside them tuned.png"

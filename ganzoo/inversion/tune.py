@@ -74,15 +74,15 @@ class Tune:
         rows = range(len(x))
         for i in tqdm(rows, desc="tuning", unit="image", leave=False, disable=None if progress else True):
             y = None if pivots.condition is None else pivots.condition[i : i + 1]
-            yield self.one(model, x[i : i + 1], pivots.latents[i : i + 1], y)
+            yield self.one(model, x[i : i + 1], pivots.latents[i : i + 1], y, self.loss.of(slice(i, i + 1)))
 
-    def one(self, model: Inference, x: Tensor, u: Tensor, y: Tensor | None) -> Tuned:
+    def one(self, model: Inference, x: Tensor, u: Tensor, y: Tensor | None, loss: Loss) -> Tuned:
         """Return a tuned G for one image; in memory of its own, as some kernels round by where a row lies."""
         x, u = x.float().cpu().clone(), u.clone()
         G = copy.deepcopy(model.generator).eval()
         moved = self.parameters(G)
         optimizer = torch.optim.Adam(moved, self.lr)
-        measure, rows = self.loss.against(x, model), torch.zeros(1, dtype=torch.long)
+        measure, rows = loss.against(x, model), torch.zeros(1, dtype=torch.long)
         history: list[float] = []
         least, best, image = float("inf"), [p.detach().clone() for p in moved], x
         for step in range(1 + self.steps):

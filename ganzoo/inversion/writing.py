@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,14 +126,18 @@ def write_inversion(
         ValueError: see ``invert``.
     """
     folder, started = Path(out), time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
     y = None if isinstance(condition, str) else model.generator.condition.check(condition, len(x))
     found = Found(folder, keys_of(model, x, y, how.said))
     todo = found.missing()
     try:
         for rows, part in searched(model, x, condition if y is None else y, how, todo):
             found.add(rows, part)
-    finally:  # also when it is interrupted
-        found.save()
+            found.save()
+    except KeyboardInterrupt:
+        print(f"ganzoo: {len(found.rows)} of {len(x)} pictures are in {found.file}", file=sys.stderr)
+        raise
     seconds = time.perf_counter() - started
     draw(model, x, names, folder, found, how)
     table = numbers(x, names, found, how, seconds, len(todo))

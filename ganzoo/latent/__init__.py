@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["invert"]
+__all__ = ["brush", "invert"]
 
 if TYPE_CHECKING:
-    from ganzoo.inversion import invert
+    from ganzoo.inversion import brush, invert
 
 
 def __getattr__(name: str) -> Any:

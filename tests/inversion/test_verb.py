@@ -8,9 +8,11 @@ import torch
 from PIL import Image
 
 import ganzoo
+from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
-from ganzoo.inversion import LBFGS, invert
+from ganzoo.inference import Inference
+from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, writing
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
 from ganzoo.photos import how_fitted, read_images, size_of
@@ -294,3 +296,86 @@ def test_it_says_how_pictures_were_fitted(home, capsys):
 
 def test_encoders_are_in_the_model(home):
     assert isinstance(ganzoo.load("imageencoder").encoder, ToLatent)
+
+
+# -- read again
+
+
+def test_tuning_obeys_the_loss_the_mask_the_steps_and_the_layers(home):
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[:4] = 255
+    Image.fromarray(mask).save("m.png")
+    run("nsgan", "a.png", "--method", "tune", "--mask", "m.png", "--tune_steps", "9", "--out", "half")
+    run("nsgan", "a.png", "--method", "tune", "--tune_steps", "9", "--out", "whole")
+    x = read_images(["a.png"], (1, 8, 8))
+    errors = {}
+    for name in ("half", "whole"):
+        made = ganzoo.load(f"{name}/tuned/a").decode(kept(home / name).z)
+        errors[name] = [(made - x).square()[:, :, rows].mean() for rows in (slice(4), slice(4, 8))]
+    assert errors["half"][0] < errors["whole"][0]
+    assert errors["half"][1] > errors["whole"][1]
+    last = list(ganzoo.load("nsgan").generator.state_dict())[-1]
+    run("nsgan", "a.png", "--method", "tune", "--tune_steps", "3", "--layers", last, "--out", "late")
+    before, after = (ganzoo.load(name).generator.state_dict() for name in ("nsgan", "late/tuned/a"))
+    assert [name for name in before if not torch.equal(before[name], after[name])] == [last]
+
+
+def test_the_card_of_a_tuned_generator_makes_no_claims_of_the_one_that_it_was(home):
+    run("dcgan-digits", "a.png", "--method", "tune", "--tune_steps", "2", "--out", "o")
+    training = ganzoo.load("o/tuned/a").config["training"]
+    assert training["tuned"] == "a.png"
+    assert set(training) & set(FACTS) == {"licence", "data_licence"}
+
+
+def test_each_picture_is_tuned_behind_its_own_mask():
+    own, x = model_of_two(), torch.rand(2, 1, 8, 8) * 2 - 1
+    masks = torch.stack([torch.eye(8), 1 - torch.eye(8)])[:, None]
+    found = invert(own, x, solver=LBFGS(2), progress=False)
+    together = list(Tune(3, loss=Masked(Pixels(), masks)).each(own, x, found, progress=False))
+    alone = Tune(3).one(own, x[1:], found.latents[1:], None, Masked(Pixels(), masks[1:]))
+    assert torch.equal(together[1].image, alone.image)
+
+
+def model_of_two():
+    return Inference({"generator": make("NSGAN").G.eval()})
+
+
+def refused_before(words, message, monkeypatch, capsys):
+    """What cannot be is told before anything is looked for."""
+    monkeypatch.setattr(writing, "inversions", None)
+    assert main(["invert", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "b.png"], "ganzoo: [Errno 17] File exists: 'b.png'"),
+        (["--space", "maps:nowhere"], "nowhere"),
+        (["--layers", "net.0"], "--layers and --tune_steps are of --method tune, not of optimise"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_search(words, message, home, monkeypatch, capsys):
+    refused_before(["nsgan", "a.png", *words], message, monkeypatch, capsys)
+
+
+def test_pictures_are_not_overwritten(home, monkeypatch, capsys):
+    (home / "o").mkdir()
+    (home / "a.png").rename("o/sheet.png")
+    before = (home / "o" / "sheet.png").read_bytes()
+    message = "--out o would overwrite o/sheet.png: choose another folder"
+    refused_before(["nsgan", "o/sheet.png", "--out", "o"], message, monkeypatch, capsys)
+    assert (home / "o" / "sheet.png").read_bytes() == before
+
+
+def test_what_was_found_is_written_part_by_part(home, monkeypatch):
+    whole, seen = writing.inversions, []
+
+    def killed(model, x, *arguments, **options):
+        for i in range(len(x)):
+            yield from whole(model, x[i : i + 1], *arguments, **options)
+            seen.append(len(kept(home / "o").z) if (home / "o" / "latents.npz").is_file() else 0)
+
+    monkeypatch.setattr(writing, "inversions", killed)
+    run("nsgan", *FILES, "--out", "o")
+    assert seen == [1, 2, 3]
