@@ -95,6 +95,17 @@ def test_commands_name_verbs_and_configurations_that_exist(command):
             find_config(value)
 
 
+def test_samples_an_inversion_and_an_edit_need_no_data(monkeypatch):
+    monkeypatch.setenv("GANZOO_DATA", "/nowhere")
+    (code,) = [
+        block for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if "latent.invert" in block
+    ]
+    space = {}
+    exec(code, space)
+    assert [len(space[name]) for name in ("images", "z", "between")] == [16, 2, 1]
+    assert space["between"].shape == (1, 3, 64, 64)
+
+
 def test_the_ten_lines_of_python_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]

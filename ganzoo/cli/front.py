@@ -40,7 +40,7 @@ without a trainer
 
 A model is a checkpoint, the folder of a run (its best checkpoint, else its last), one written by export, or the name of
 one that comes with ganzoo (`ganzoo list pretrained`). A latent is a seed, a row of an npz (--latents), or a picture
-(--images, of a model with an encoder). The command line wins over --config files, later files over earlier ones, and
+(--images). The command line wins over --config files, later files over earlier ones, and
 all of them over the checkpoint. Resume with `ganzoo fit --run DIR --ckpt_path last`.
 Games and networks of your own: --import my_gan (a module, or my_gan.py in this folder) with every verb. A file never
 decides what is imported: classes in a checkpoint or folder must be ours, or of a module that you --import.

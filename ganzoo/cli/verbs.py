@@ -182,7 +182,9 @@ def start(verb: str, description: str, seeds: str) -> Parser:
     parser.add_argument("model", help=MODEL)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--seeds", default=seeds, help=f"such as 0-7 or 3,7,10-12 (default: {seeds})")
-    source.add_argument("--images", nargs="+", metavar="FILE", help="pictures, for a model with an encoder")
+    source.add_argument(
+        "--images", nargs="+", metavar="FILE", help="pictures: by the encoder, or by inversion where there is none"
+    )
     source.add_argument("--latents", metavar="FILE", help="an npz that holds z, or FILE.npz:CLASS")
     parser.add_argument(
         "--labels", help="one class, or a comma-separated list (conditional models; default: those of FILE)"
