@@ -108,7 +108,8 @@ def run(given: argparse.Namespace) -> None:
 
 def table(out: Path) -> None:
     """Print what is there."""
-    done = json.loads((out / "glasses.json").read_text())["rows"]
+    file = out / "glasses.json"
+    done = json.loads(file.read_text())["rows"] if file.is_file() else {}
     columns = ["direction, glasses", "faces", *(f"α = {strength:g}: done, kept, %" for strength in STRENGTHS)]
     rows = [
         [name, lines[0]["faces"], *(f"{100 * line['success']:.0f}, {100 * line['kept']:.0f}" for line in lines)]

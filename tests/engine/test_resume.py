@@ -160,7 +160,6 @@ ALWAYS = {
     ("two players", "memory", "mid-epoch", 1),
     ("two players", "memory", "in validation", 1),
     ("two players", "workers", "mid-epoch", 1),
-    ("n_critic 5", "memory", "mid-epoch", 2),
     ("n_critic 5", "memory", "at an epoch's end", 1),
     ("n_critic 5", "memory", "writing a checkpoint", 1),
 }
