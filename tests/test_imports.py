@@ -79,6 +79,7 @@ NO_TORCH = [
     "bundled",
     "catalogue",
     "cli",
+    "cli.warned",
     "cli.front",
     "cli.images",
     "cli.invert",

@@ -61,17 +61,26 @@ class Watch(L.Callback):
         """Look at the size of weights and terms, and compare the samples' diversity with the data's."""
         if trainer.global_step % self.every:
             return
-        if not self._exploded and (largest := huge(pl_module)):
-            self._exploded = True
-            if trainer.is_global_zero:
-                warnings.warn(
-                    f"explosion: at batch {trainer.global_step} {largest}. Lower the learning rate, add clip_norm or a"
-                    f" penalty{self.earlier(trainer)}",
-                    Explosion,
-                    stacklevel=2,
-                )
+        self.measure(trainer, pl_module)
         if self._real > 0:
             self.compare(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Look at the size of weights and terms once more."""
+        self.measure(trainer, pl_module)
+
+    def measure(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Warn once when a weight or a term has become huge."""
+        if self._exploded or not (largest := huge(pl_module)):
+            return
+        self._exploded = True
+        if trainer.is_global_zero:
+            warnings.warn(
+                f"explosion: at batch {trainer.global_step} {largest}. Lower the learning rate, add clip_norm or a"
+                f" penalty{self.earlier(trainer)}",
+                Explosion,
+                stacklevel=2,
+            )
 
     def compare(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Warn once when the samples have become alike."""

@@ -136,9 +136,10 @@ def unknown(word: str, argv: Sequence[str], options: set[str]) -> str:
 
 
 def flag(word: str, argv: Sequence[str]) -> str:
-    """Return the argument as it was typed, if it was typed."""
-    typed = (given.split("=", 1)[0] for given in argv if given.startswith("--"))
-    return next((name for name in typed if name.lstrip("-") == word or name.endswith(f".{word}")), word)
+    """Return the argument as it was typed, if it was typed: in full, or as the end of a longer one."""
+    typed = [given.split("=", 1)[0] for given in argv if given.startswith("--")]
+    exact = [name for name in typed if name.lstrip("-") == word]
+    return next(iter(exact or [name for name in typed if name.endswith(f".{word}")]), word)
 
 
 def class_names() -> set[str]:

@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 
 from ganzoo import __version__, bundled
@@ -12,6 +11,7 @@ from ganzoo.cli import own, verbs
 from ganzoo.cli.invert import invert
 from ganzoo.cli.paint import paint
 from ganzoo.cli.parser import Parser
+from ganzoo.cli.warned import shorten_warnings
 
 HELP = """ganzoo: train, judge and use generative adversarial networks
 
@@ -76,8 +76,8 @@ HABITS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status. A warning is one line, without the line of source that it comes from."""
-    warnings.formatwarning = lambda message, *_, **__: f"ganzoo: warning: {' '.join(str(message).split())}\n"
+    """Run the command; return the exit status."""
+    shorten_warnings()
     try:
         return answer(own.bring(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:

@@ -32,6 +32,7 @@ from ganzoo.cli.run_config import RunConfig, network_arguments
 from ganzoo.cli.runs import lock, n_ranks, place_loggers, run_folder
 from ganzoo.cli.trainer import bars, check_config, in_our_words, of_configuration, restoring
 from ganzoo.cli.values import check_seed, check_values
+from ganzoo.cli.warned import shorten_warnings
 from ganzoo.config import config_or_reason
 from ganzoo.data import ImageData
 from ganzoo.engine.game import Game
@@ -199,6 +200,7 @@ def check_imports(config: Any, imported: set[str]) -> None:
 
 def quiet() -> None:
     """Keep Lightning's advertisements, and advice that games decide otherwise on purpose, off the screen."""
+    shorten_warnings()
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
     for message in (

@@ -17,7 +17,9 @@ MODEL = "a checkpoint, the folder of a run, one written by `ganzoo export`, or a
 def load(source: str) -> Any:
     """Return a model; of a run's folder it is said which checkpoint was taken."""
     from ganzoo import hub
+    from ganzoo.cli.warned import shorten_warnings
 
+    shorten_warnings()
     model = hub.load(source)
     if Path(source).is_dir() and model.source != Path(source):
         print(f"ganzoo: {source} means {model.source}", file=sys.stderr)

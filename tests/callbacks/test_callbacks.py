@@ -224,6 +224,13 @@ def test_an_explosion_without_nan_is_told_once(change, said, tmp_path):
     assert len([w for w in caught if w.category is Explosion]) == 1
 
 
+def test_an_explosion_is_told_at_the_end_of_a_short_run(tmp_path):
+    model = make("NSGAN", **for_d_and_g(SGD(lr=1e-9)))
+    nn.init.constant_(model.D.net[1].bias, 2e4)
+    with pytest.warns(Explosion, match="explosion: at batch 2 a weight of D.net.1.bias"):
+        fit(model, tmp_path, 2, Watch())
+
+
 def test_no_explosion_is_told_of_a_healthy_game(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", Explosion)

@@ -222,6 +222,14 @@ def test_declared_defaults_are_a_layer_below_the_command_line(cli):
         ("export nowhere.ckpt --out o", "no checkpoint at nowhere.ckpt"),
         ("fetch MINST", "no data set 'MINST' to fetch: did you mean 'MNIST'?"),
         ("list modls", "argument what: invalid choice: 'modls'"),
+        (
+            "fit --config models/dcgan --config data/digits --trainer.max_steps 2 --max_steps 3",
+            "no argument '--max_steps': here it is --trainer.max_steps",
+        ),
+        (
+            "fit --config models/dcgan --config data/digits --data.batch_size 16 --batch_size 3",
+            "no argument '--batch_size': here it is --data.batch_size",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line_with_the_nearest_name(words, message, refused):
