@@ -92,6 +92,14 @@ def test_the_configuration_rebuilds_the_game(name):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
+def test_a_game_can_be_called_like_what_it_publishes(name):
+    model = make(name).eval()
+    z = model.trained.latents(2)
+    y = [0, 1] if model.G.num_classes else None
+    assert torch.equal(model(z, y), model.trained.decode(z, y))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
 def test_a_trained_game_is_copied_and_pickled(name, tmp_path):
     model = make(name, **fast())
     trainer(2, tmp_path).fit(model, datamodule=digits())

@@ -66,6 +66,10 @@ class Generative(Game):
         """The published networks, ready to be used."""
         return Inference(self.published)
 
+    def forward(self, z: Tensor, condition: Given = None) -> Tensor:
+        """Return G(z), [N, C, H, W] in [-1, 1], from G's average: as ``Inference`` does."""
+        return self.trained(z, condition)
+
     def sample(
         self,
         n: int | None = None,

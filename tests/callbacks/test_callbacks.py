@@ -598,6 +598,15 @@ def test_a_set_too_small_to_be_judged_is_trained_with_a_warning_beforehand(n, tm
         trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).test(make("NSGAN"), data, verbose=False)
 
 
+def test_a_set_of_equal_pictures_is_trained_and_what_can_be_judged_is(tmp_path):
+    save_images(torch.zeros(60, 1, 8, 8), tmp_path / "pictures", [f"{i:03d}" for i in range(60)])
+    data, judged = ImageFolder(str(tmp_path / "pictures"), size=8, channels=1, batch_size=2), Evaluate(n=20)
+    with pytest.warns(UserWarning, match="half of the test images are training images: nn_ratio is left out"):
+        runner = fit(make("NSGAN"), tmp_path, 2, judged, data=data, val_check_interval=2)
+    assert runner.global_step == 2
+    assert math.isfinite(judged.verdict.values["fd"])
+
+
 def test_the_smallest_set_is_judged(tmp_path):
     data = pictures(tmp_path / "pictures", 30)
     judged = Evaluate(n=20)
