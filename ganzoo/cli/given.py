@@ -7,6 +7,7 @@ from lightning.pytorch import LightningModule
 from ganzoo.cli.layers import option
 from ganzoo.engine.game import Game
 from ganzoo.hub import load
+from ganzoo.models.generative import Generative
 
 
 def given_generator(words: list[str]) -> list[str]:
@@ -30,15 +31,16 @@ def take_weights(game: LightningModule, source: str) -> None:
 
 
 def take_published(game: Game, folder: str) -> None:
-    """Give a game the networks of a published folder, to be judged.
+    """Give a game the networks of a published folder, to be judged; of most games D is not looked at, and may lack.
 
     Raises:
         ValueError: the folder lacks one.
     """
     model = load(folder)
-    if lacking := sorted(game.published.keys() - model.networks.keys()):
+    reads = any(getattr(type(game), name, None) is not getattr(Generative, name) for name in ("values", "codes"))
+    if lacking := sorted(game.published.keys() - model.networks.keys() - (set() if reads else {"discriminator"})):
         raise ValueError(f"{folder} lacks {', '.join(lacking)}: give the checkpoint that it was exported from")
-    for name, network in game.published.items():
-        network.load_state_dict(model.networks[name].state_dict())
+    for name, network in model.networks.items():
+        game.published[name].load_state_dict(network.state_dict())
     training = model.config["training"]
     game.batches_done, game.images_seen = training.get("batches", 0), training.get("images_seen", 0)

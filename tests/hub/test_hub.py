@@ -23,11 +23,12 @@ from ganzoo.callbacks import Checkpoints
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli import main
+from ganzoo.cli.given import take_published
 from ganzoo.hub import reading, writing
 from ganzoo.hub.card import equations, sentence
 from ganzoo.hub.form import hash_of
 from ganzoo.hub.tensors import read_tensors
-from ganzoo.hub.writing import export_checkpoint
+from ganzoo.hub.writing import export_checkpoint, publish
 from ganzoo.latent.generate import write_samples
 from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
@@ -695,3 +696,20 @@ def test_what_config_json_says_is_hashed_and_not_its_layout(layout, published):
     path.write_text(json.dumps(config, **layout))
     with pytest.raises(ValueError, match=r"config.json was altered or damaged: its own SHA-256 is not the one in it"):
         ganzoo.load(published)
+
+
+@pytest.mark.parametrize(("name", "judged"), [("NSGAN", True), ("InfoGAN", False)])
+def test_a_model_without_its_discriminator_is_judged_unless_its_codes_are_read_by_it(name, judged, tmp_path):
+    game = make(name).eval()
+    publish(game, tmp_path / "whole", {"data": None, "batches": 3})
+    export_checkpoint(tmp_path / "whole", tmp_path / "small", without=["discriminator"])
+    fresh = make(name)
+    if not judged:
+        with pytest.raises(
+            ValueError, match="small lacks discriminator: give the checkpoint that it was exported from"
+        ):
+            take_published(fresh, str(tmp_path / "small"))
+        return
+    take_published(fresh, str(tmp_path / "small"))
+    assert fresh.batches_done == 3
+    assert all(torch.equal(value, game.G.state_dict()[key]) for key, value in fresh.G.state_dict().items())
