@@ -11,18 +11,8 @@ from ganzoo.catalogue import PACKAGE, nearest
 FOLDER = PACKAGE / "pretrained"
 SHOW = "(`ganzoo list pretrained` shows all)"
 FACTS = (  # of a training that its checkpoint does not know; strings, but for cpu_minutes
-    *(
-        "name",
-        "recipe",
-        "command",
-        "generator",
-        "cpu_minutes",
-        "hardware",
-        "torch",
-        "inversion",
-        "licence",
-        "data_licence",
-    ),
+    *("name", "recipe", "command", "generator", "cpu_minutes", "hardware", "torch", "inversion"),
+    *("licence", "data_licence"),
 )
 
 

@@ -239,6 +239,11 @@ def images_of(place: Generator | Inference | Space, u: Tensor, condition: Given 
     return whole_blocks(space.make, u, G.condition.check(condition, len(u)), G, G.image_shape)
 
 
+def placed(y: Tensor, like: Tensor) -> Tensor:
+    """Return what G is told where its weights are, images in their precision."""
+    return y.to(like) if y.is_floating_point() else y.to(like.device)
+
+
 def whole_blocks(
     call: Callable[..., Tensor], rows: Tensor, y: Tensor | None, network: Generator | Encoder, shape: Sequence[int]
 ) -> Tensor:
@@ -263,7 +268,7 @@ def whole_blocks(
             part = torch.cat([part, part.new_zeros(BLOCK - n, *part.shape[1:])])
             own = None if own is None else torch.cat([own, filler(network.condition, BLOCK - n, own)])
         if own is not None:
-            own = own.to(like) if own.is_floating_point() else own.to(like.device)
+            own = placed(own, like)
         parts.append(told(call, part.to(like), own)[:n])
     return torch.cat(parts) if parts else like.new_empty(0, *shape)
 

@@ -11,6 +11,7 @@ import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
 
+from ganzoo.callbacks.condition import model_of
 from ganzoo.callbacks.encoders import refresh_encoders
 from ganzoo.callbacks.evaluate import Evaluate
 from ganzoo.callbacks.same_data import OnChange, compare, content, known
@@ -58,7 +59,7 @@ class Checkpoints(Checkpoint):
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Choose the metric by which this game gets better."""
-        self.metric = self.metric or ("recon_mse" if generator_is_given(pl_module) else "fd")
+        self.metric = self.metric or ("recon_mse" if only_encodes(pl_module) else "fd")
         self.mode = self.mode or better_is(self.metric)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -170,10 +171,12 @@ def better_is(metric: str) -> Literal["min", "max"]:
     return "min" if metric in LOWER else "max"
 
 
-def generator_is_given(game: Any) -> bool:
-    """Whether no player of a game moves its generator."""
-    G = getattr(game, "G", None)
-    return G is not None and not any(G is network for player in game.players().values() for network in player.networks)
+def only_encodes(game: Any) -> bool:
+    """Whether a game has an encoder, and no player moves its generator."""
+    model = model_of(game)
+    if model is None or model.encoder is None:
+        return False
+    return not any(game.G is network for player in game.players().values() for network in player.networks)
 
 
 def lost_rank(exception: BaseException) -> bool:

@@ -61,15 +61,15 @@ class Watch(L.Callback):
         """Look at the size of weights and terms, and compare the samples' diversity with the data's."""
         if trainer.global_step % self.every:
             return
-        self.measure(trainer, pl_module)
+        self.look_for_explosion(trainer, pl_module)
         if self._real > 0:
             self.compare(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Look at the size of weights and terms once more."""
-        self.measure(trainer, pl_module)
+        self.look_for_explosion(trainer, pl_module)
 
-    def measure(self, trainer: L.Trainer, pl_module: Any) -> None:
+    def look_for_explosion(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Warn once when a weight or a term has become huge."""
         if self._exploded or not (largest := huge(pl_module)):
             return

@@ -40,7 +40,7 @@ def take_published(game: Game, folder: str) -> None:
     reads = any(getattr(type(game), name, None) is not getattr(Generative, name) for name in ("values", "codes"))
     if lacking := sorted(game.published.keys() - model.networks.keys() - (set() if reads else {"discriminator"})):
         raise ValueError(f"{folder} lacks {', '.join(lacking)}: give the checkpoint that it was exported from")
-    for name, network in model.networks.items():
-        game.published[name].load_state_dict(network.state_dict())
+    for name in game.published.keys() & model.networks.keys():
+        game.published[name].load_state_dict(model.networks[name].state_dict())
     training = model.config["training"]
     game.batches_done, game.images_seen = training.get("batches", 0), training.get("images_seen", 0)

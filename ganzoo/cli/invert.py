@@ -9,7 +9,6 @@ from ganzoo.cli.verbs import MODEL, load
 
 METHODS = ("optimise", "encoder", "hybrid", "tune")
 WRITTEN = ("sheet.png", "loss.png", "tuned.png", "way.gif")
-TUNE = 50  # steps of G
 
 
 def invert(rest: list[str]) -> int:
@@ -19,7 +18,7 @@ def invert(rest: list[str]) -> int:
         raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
     if given.method == "tune" and given.space != "z":
         raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
-    if given.method != "tune" and (given.layers or given.tune_steps != TUNE):
+    if given.method != "tune" and (given.layers or given.tune_steps is not None):
         raise ValueError(f"--layers and --tune_steps are of --method tune, not of {given.method}")
     refuse_pictures(given.out, *given.images, given.mask or "")
     condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
@@ -49,7 +48,7 @@ def invert(rest: list[str]) -> int:
     if given.method == "tune":
         from ganzoo.inversion.tune import Tune
 
-        tune = Tune(given.tune_steps, layers=given.layers, loss=loss)
+        tune = Tune(50 if given.tune_steps is None else given.tune_steps, layers=given.layers, loss=loss)
         print(tuned(model, x, names, Path(given.out), found.in_z(), tune))
     return 0
 
@@ -98,7 +97,7 @@ def options() -> Parser:
     parser.add_argument(
         "--labels", help="class of all, or of each, or auto: look for it (default, of conditional models)"
     )
-    parser.add_argument("--tune_steps", type=int, default=TUNE, help=f"of G, with --method tune (default: {TUNE})")
+    parser.add_argument("--tune_steps", type=int, help="of G, with --method tune (default: 50)")
     parser.add_argument(
         "--layers", nargs="+", default=[], metavar="LAYER", help="that move with --method tune (default: all)"
     )

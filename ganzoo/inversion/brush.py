@@ -55,6 +55,8 @@ class Near(Loss):
         z: z_0 of each row, [n, dim].
     """
 
+    of_pixels = False
+
     def __init__(self, z: Tensor) -> None:
         self.z = z
 

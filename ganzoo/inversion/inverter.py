@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.inference import BLOCK, Inference, decode, here
+from ganzoo.inference import BLOCK, Inference, decode, here, placed
 from ganzoo.inversion.free import Free
-from ganzoo.inversion.losses import Loss, Pixels
+from ganzoo.inversion.losses import Loss, Pixels, each_row
 from ganzoo.inversion.solvers import LBFGS, Solver
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import Nearest, Start
@@ -178,21 +178,13 @@ class Task:
         def of_block(v: Tensor, rows: Tensor) -> Tensor:
             u = self.free.latents(v)
             made = told(self.space.make, u.to(like), None if y is None else placed(y[rows], like))
-            value = self.measure(made.float().cpu(), u, rows)
-            if value.shape != rows.shape:
-                raise ValueError(f"a loss must be one number for each of {len(rows)} images, got {list(value.shape)}")
-            return value
+            return each_row(self.measure(made.float().cpu(), u, rows), rows)
 
         return lambda v, rows: in_whole_blocks(of_block, v, rows)
 
     def latents(self, v: Tensor) -> Tensor:
         """Return the latents of free numbers v, [n, D]."""
         return in_whole_blocks(lambda own, _: self.free.latents(own), v, torch.arange(len(v)))
-
-
-def placed(y: Tensor, like: Tensor) -> Tensor:
-    """Return what G is told where its weights are, images in their precision."""
-    return y.to(like) if y.is_floating_point() else y.to(like.device)
 
 
 def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: Tensor) -> Tensor:

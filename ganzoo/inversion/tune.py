@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ganzoo.inference import Inference
-from ganzoo.inversion.inverter import Inversion, placed
+from ganzoo.inference import Inference, placed
+from ganzoo.inversion.inverter import Inversion
 from ganzoo.inversion.losses import Loss, Pixels
 from ganzoo.inversion.solvers import ramp
 from ganzoo.roles import Generator, told

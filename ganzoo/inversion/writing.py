@@ -23,7 +23,7 @@ from ganzoo.inversion.starts import At, Start
 from ganzoo.inversion.tune import Tune
 from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.pictures import curves, grid, headed, save_gif, save_png, sided
-from ganzoo.roles import Generator, Given
+from ganzoo.roles import Generator, Given, Space
 
 SHOWN = 32  # pictures on a sheet
 ARRAYS = ("z", "u", "images", "loss", "history", "evaluations", "way", "y")  # of one image each, in latents.npz
@@ -127,17 +127,18 @@ def write_inversion(
     """
     folder, started = Path(out), time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
+    space = named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
     y = None if isinstance(condition, str) else model.generator.condition.check(condition, len(x))
     found = Found(folder, keys_of(model, x, y, how.said))
     todo = found.missing()
     try:
-        for rows, part in searched(model, x, condition if y is None else y, how, todo):
+        for rows, part in searched(model, x, condition if y is None else y, how, todo, space):
             found.add(rows, part)
             found.save()
     except KeyboardInterrupt:
         print(f"ganzoo: {len(found.rows)} of {len(x)} pictures are in {found.file}", file=sys.stderr)
         raise
+    found.save()  # without the rows of other pictures, and in this order
     seconds = time.perf_counter() - started
     draw(model, x, names, folder, found, how)
     table = numbers(x, names, found, how, seconds, len(todo))
@@ -152,7 +153,7 @@ def write_inversion(
 
 
 def searched(
-    model: Inference, x: Tensor, condition: Any, how: How, todo: Sequence[int]
+    model: Inference, x: Tensor, condition: Any, how: How, todo: Sequence[int], space: Space
 ) -> Iterator[tuple[Sequence[int], dict[str, Tensor]]]:
     """Yield what is found of some of the images, part by part: latents z, and of another space u."""
     if not todo:
@@ -169,7 +170,7 @@ def searched(
             second = joined(
                 list(
                     inversions(
-                        *(model, x[rows], part.condition, named(model.generator, how.space), At(part.latents)),
+                        *(model, x[rows], part.condition, space, At(part.latents)),
                         *(how.solver, how.loss, 1, how.seed, False),
                     )
                 )

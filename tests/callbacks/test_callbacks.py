@@ -123,6 +123,16 @@ def test_an_encoder_of_a_given_generator_is_best_by_its_reconstructions(name, me
     assert state(tmp_path, "best")["global_step"] == kept.best_batch
 
 
+def test_a_game_of_the_users_own_over_a_given_generator_without_an_encoder_is_judged_by_fd(tmp_path):
+    class OnlyD(NSGAN):
+        def players(self):
+            return {name: player for name, player in super().players().items() if name == "d"}
+
+    game, kept = make("NSGAN"), Checkpoints()
+    fit(OnlyD(game.G, game.D, ema_decay=0), tmp_path, 2, Evaluate(n=20), kept, val_check_interval=1)
+    assert (kept.metric, kept.best_batch) == ("fd", 1)
+
+
 def test_a_best_value_of_another_metric_is_not_taken_up():
     before, now, other = (Checkpoints(metric=metric) for metric in ("fd", "fd", "kd"))
     before.best, before.best_batch = 1.0, 2

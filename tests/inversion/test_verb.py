@@ -368,6 +368,15 @@ def test_pictures_are_not_overwritten(home, monkeypatch, capsys):
     assert (home / "o" / "sheet.png").read_bytes() == before
 
 
+def test_latents_are_those_of_the_pictures_that_are_named_in_their_order(home):
+    run("nsgan", *FILES, "--out", "o")
+    z = kept(home / "o").z
+    for rows in ([2, 0], [1], [2, 1, 0]):
+        run("nsgan", *(FILES[row] for row in rows), "--out", "o")
+        assert torch.equal(kept(home / "o").z, z[rows])
+        run("nsgan", *FILES, "--out", "o")
+
+
 def test_what_was_found_is_written_part_by_part(home, monkeypatch):
     whole, seen = writing.inversions, []
 
