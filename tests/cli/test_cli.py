@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -776,9 +777,10 @@ def test_wandb_offline_keeps_terms_and_grids_in_the_run(home):
     (run,) = (home / "wb" / "wandb").glob("offline-run-*")
     assert len(list((run / "files" / "media" / "images").glob("samples_*.png"))) == 2
     (record,) = run.glob("*.wandb")
-    data = record.read_bytes()
-    for word in (b"d/adv", b"val/fd@mnist-lenet64.v1", b"images", b"ema_decay"):
-        assert word in data
+    words, until = (b"d/adv", b"val/fd@mnist-lenet64.v1", b"images", b"ema_decay"), time.monotonic() + 20
+    while not all(word in record.read_bytes() for word in words):  # a process of W&B's own writes it
+        assert time.monotonic() < until, (record.read_bytes()[:200], text)
+        time.sleep(0.1)
     assert not list(home.glob("wandb"))
 
 
