@@ -219,8 +219,8 @@ def run(given: argparse.Namespace) -> None:
     rows = dict(ROWS)
     rows |= DIGIT_ROWS if are_digits else {}
     rows |= CLASS_ROWS if y is not None else {}
-    if y is not None:
-        del rows["L-BFGS 60, + D's features"]  # its D sees classes too
+    if y is not None or "discriminator" not in model.networks:
+        del rows["L-BFGS 60, + D's features"]  # D sees classes too, or was left out
     for name in given.encoder:
         rows |= encoder_rows(Path(name).name, ganzoo.load(name))
     file = given.out / f"{Path(given.model).name}.json"
