@@ -10,6 +10,7 @@ from tqdm import tqdm
 from ganzoo.inference import BLOCK, Inference, decode, here, placed
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels, each_row
+from ganzoo.inversion.rows import least
 from ganzoo.inversion.solvers import LBFGS, Solver
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import Nearest, Start
@@ -65,6 +66,8 @@ def invert(
     An image has the same answer, to the last bit, alone, in company and in any order: G sees whole blocks, and rows
     share nothing else. The exception that ``whole_blocks`` names is met on the way back too: of a z of at most 10
     numbers some CPUs round the gradient by where a row stands. The answer depends on device, threads and kernels.
+
+    An image whose loss is not finite at the start stays there, and any other restart or class is better.
 
     Xia et al., "GAN Inversion: A Survey", 2022. https://arxiv.org/abs/2101.05278
 
@@ -158,7 +161,7 @@ class Task:
             starts.append(self.start(self.model, self.x, y, seed))
             u = here(self.space, starts[-1], y).float().cpu()
             tried.append(short.minimise(self.objective(y), self.free.free(u)))
-        y = torch.stack([found.loss for found in tried]).argmin(dim=0)
+        y = least(torch.stack([found.loss for found in tried]))
         cost = sum((found.evaluations for found in tried), torch.zeros(len(self.x), dtype=torch.long))
         return self.solved(torch.stack(starts)[y, torch.arange(len(y))], y, cost)
 
@@ -223,7 +226,7 @@ def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Ten
 
 def best_of(found: list[Inversion]) -> Inversion:
     """Return of each image the best of several inversions; evaluations are added up."""
-    which = torch.stack([one.loss for one in found]).argmin(dim=0)
+    which = least(torch.stack([one.loss for one in found]))
     rows = torch.arange(len(which))
     best = [merged(values, lambda tensors: torch.stack(tensors)[which, rows]) for values in zip(*found, strict=True)]
     return Inversion(*best)._replace(evaluations=torch.stack([one.evaluations for one in found]).sum(dim=0))

@@ -236,6 +236,8 @@ class Shell(Loss):
     of_pixels = False
 
     def __init__(self, radius: float = 1.0) -> None:
+        if not 0 <= radius < math.inf:
+            raise ValueError(f"radius must be 0 or more and finite, got {radius}")
         self.radius = radius
 
     def against(self, x: Tensor, model: Inference) -> Measure:

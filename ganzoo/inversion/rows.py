@@ -1,5 +1,8 @@
 """Arithmetic in which a row never feels the rows beside it."""
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,6 +19,11 @@ def row_sum(values: Tensor) -> Tensor:
         left, right = flat.chunk(2, dim=1)
         flat = left + right
     return flat[:, 0]
+
+
+def least(losses: Tensor) -> Tensor:
+    """Return where the losses of each row are least, [...] of [K, ...]; one that is no number is behind all others."""
+    return torch.where(losses.isnan(), math.inf, losses).argmin(dim=0)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

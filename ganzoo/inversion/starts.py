@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ganzoo.inference import Inference, decode
-from ganzoo.inversion.rows import row_sum
+from ganzoo.inversion.rows import least, row_sum
 from ganzoo.priors import Prior
+
+DRAWS = 2**16  # the most that ``Nearest`` compares: their images are in memory at once
 
 
 class Start:
@@ -34,8 +37,8 @@ class Draw(Start):
     """
 
     def __init__(self, scale: float = 0.3) -> None:
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, got {scale}: from 0 nothing can be learnt")
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be positive and finite, got {scale}: from 0 nothing can be learnt")
         self.scale = scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
@@ -56,8 +59,8 @@ class Nearest(Start):
     """
 
     def __init__(self, n: int = 1024, scale: float = 0.8) -> None:
-        if n < 1 or not scale > 0:
-            raise ValueError(f"n must be at least 1 and scale positive, got {n} and {scale}")
+        if not 1 <= n <= DRAWS or not 0 < scale < math.inf:
+            raise ValueError(f"n must be from 1 to {DRAWS} and scale positive and finite, got {n} and {scale}")
         self.n, self.scale = n, scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
@@ -67,7 +70,7 @@ class Nearest(Start):
         for rows in alike(y, len(x)):
             pool = decode(model, z, None if y is None else y[rows[0]]).float().cpu()
             for row in rows:
-                found[row] = z[row_sum((pool - x[row]).square()).argmin()]
+                found[row] = z[least(row_sum((pool - x[row]).square()))]
         return found
 
 

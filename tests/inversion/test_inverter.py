@@ -177,6 +177,37 @@ def test_of_several_starts_the_best_is_kept_for_each_image():
     assert torch.equal(best.evaluations, sum(one.evaluations for one in single))
 
 
+class Lost(Loss):
+    """Pixels; no number where a value of (images, latents), [n], is negative."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def against(self, x, model):
+        measure = Pixels().against(x, model)
+        return lambda images, u, rows: measure(images, u, rows) * torch.where(self.value(images, u) < 0, math.nan, 1.0)
+
+
+@pytest.mark.parametrize("solver", [LBFGS(3), Adam(3), Stay()], ids=["lbfgs", "adam", "stay"])
+def test_a_start_whose_loss_is_no_number_is_the_last_choice(solver):
+    own, x = model(), torch.rand(3, 1, 8, 8) * 2 - 1
+    how = {"start": Draw(1.0), "solver": solver, "loss": Lost(lambda images, u: u[:, 0])}
+    single = [invert(own, x, seed=seed, **how) for seed in range(6)]
+    lost = [seed for seed, one in enumerate(single) if not one.loss.isfinite().any()]
+    assert 0 < len(lost) < 6
+    best = invert(own, x, restarts=6, **how)
+    assert best.loss.isfinite().all()
+    for seed in lost:
+        assert torch.equal(single[seed].latents, own.latents(1, seed).expand(3, -1))
+
+
+def test_a_class_whose_loss_is_no_number_is_not_found():
+    own = Inference({"generator": Flipped().eval()})
+    loss = Lost(lambda images, u: images.flatten(1).mean(1))
+    found = invert(own, torch.rand(4, 1, 8, 8) * 2 - 1, "auto", start=Draw(1.0), loss=loss)
+    assert found.loss.isfinite().all()
+
+
 def test_the_class_is_found():
     own = dcgan(num_classes=3)
     y = torch.tensor([0, 1, 2, 2, 1, 0])
@@ -289,8 +320,17 @@ def test_tuning_needs_pivots_in_z():
         next(Tune(5).each(own, x, pivots))
     with pytest.raises(ValueError, match="tuning needs 1 pivots in z, got 2 in z"):
         next(Tune(5).each(own, x[:1], invert(own, x, solver=LBFGS(2))))
-    with pytest.raises(ValueError, match="steps and lr must be positive"):
-        Tune(0)
+    for steps, lr in ((0, 1), (1, 0), (1, math.inf), (1, math.nan)):
+        with pytest.raises(ValueError, match=f"steps and lr must be positive and finite, got {steps} and {lr}"):
+            Tune(steps, lr)
+
+
+def test_tuning_that_finds_no_number_leaves_g_as_it_was():
+    own, x = dcgan(), torch.rand(1, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(2))
+    (one,) = Tune(3, loss=Lost(lambda images, u: -u[:, 0].square() - 1)).each(own, x, pivots)
+    torch.testing.assert_close(one.image, pivots.images[0], rtol=0, atol=1e-5)
+    assert torch.equal(one.generator.body[0].weight, own.generator.body[0].weight)
 
 
 # -- bad input
