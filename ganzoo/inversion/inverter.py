@@ -117,7 +117,9 @@ def inversions(
         raise ValueError(f"{type(G).__name__} draws nothing: its images are made of what it is told alone")
     if restarts < 1:
         raise ValueError(f"restarts must be 1 or more, got {restarts}")
-    check_seed(seed + restarts - 1)
+    if restarts > 1 and not start.draws:
+        raise ValueError(f"{restarts} restarts would all start where {type(start).__name__} does: use Draw or Nearest")
+    check_seed(check_seed(seed) + restarts - 1)
     at_once = max(BLOCK, min(PART, NUMBERS // place.prior.dim))
     with tqdm(total=len(x), desc="inverting", unit="image", leave=False, disable=None if progress else True) as bar:
         for first in range(0, len(x), at_once):

@@ -69,7 +69,7 @@ class LBFGS:
     def __init__(self, steps: int = 60, memory: int = 10, trials: int = 6, tolerance: float = 1e-6) -> None:
         if not 1 <= steps <= MOST or min(memory, trials) < 1 or not 0 <= tolerance < math.inf:
             raise ValueError(
-                f"steps must be from 1 to {MOST}, memory and trials 1 or more, tolerance 0 or more and finite,"
+                f"steps, memory and trials must be 1 or more, steps at most {MOST}, tolerance 0 or more and finite,"
                 f" got {steps}, {memory}, {trials} and {tolerance}"
             )
         self.steps, self.memory, self.trials, self.tolerance = steps, memory, trials, tolerance

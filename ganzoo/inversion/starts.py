@@ -18,6 +18,8 @@ DRAWS = 2**16  # the most that ``Nearest`` compares: their images are in memory 
 class Start:
     """Returns where to start: a z for each image, which no other image has a say in."""
 
+    draws = True  # whether another seed starts elsewhere
+
     def of(self, part: slice) -> Start:
         """Return the start of a part of the images: another one where it holds something of each."""
         return self
@@ -96,6 +98,8 @@ def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
 class Encoded(Start):
     """What the model's encoder makes of the images: the start of hybrid inversion."""
 
+    draws = False
+
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return E(x).
 
@@ -112,6 +116,8 @@ class At(Start):
     Args:
         z: [N, dim].
     """
+
+    draws = False
 
     def __init__(self, z: Tensor) -> None:
         self.z = z

@@ -261,11 +261,20 @@ def test_losses_are_named(loss, home):
         (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be from 1 to"),
         (["nsgan", "a.png", "--start", "nearest:999999999"], "n must be from 1 to 65536 and scale positive"),
         (["nsgan", "a.png", "--space", "codes:net.0:999999999"], "several codes are from 2 to 256, got 999999999"),
-        (["nsgan", "a.png", "--steps", "999999999"], "steps must be from 1 to 100000"),
+        (["nsgan", "a.png", "--steps", "999999999"], "steps at most 100000"),
+        (
+            ["nsgan", "a.png", "--seed", "-1", "--restarts", "3"],
+            "a seed is a whole number from 0 to 4294967295, got -1",
+        ),
+        (["nsgan", "a.png", "--seed", str(2**63)], "a seed is a whole number from 0 to 4294967295, got 92233720"),
+        (
+            ["imageencoder", "a.png", "--method", "hybrid", "--restarts", "2"],
+            "2 restarts would all start where Encoded does: use Draw or Nearest",
+        ),
         (["nsgan", "a.png", "--method", "hybrid"], "this model has no encoder"),
         (["nsgan", "a.png", "--method", "hybrid", "--start", "draw:1"], "--method hybrid starts at the encoder"),
         (["nsgan", "a.png", "--method", "tune", "--space", "maps:net.0"], "--method tune has its pivots in z"),
-        (["nsgan", "a.png", "--steps", "-1"], "steps must be from 1 to 100000"),
+        (["nsgan", "a.png", "--steps", "-1"], "steps, memory and trials must be 1 or more"),
         (["nsgan", "no.png"], "cannot read no.png as a picture"),
         (["nsgan", "empty.png"], "cannot read empty.png as a picture"),
         (
