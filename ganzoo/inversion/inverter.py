@@ -115,6 +115,7 @@ def inversions(
         raise ValueError("the space is of another generator than the model's")
     if not place.prior.dim:
         raise ValueError(f"{type(G).__name__} draws nothing: its images are made of what it is told alone")
+    loss.check(place)
     if restarts < 1:
         raise ValueError(f"restarts must be 1 or more, got {restarts}")
     if restarts > 1 and not start.draws:

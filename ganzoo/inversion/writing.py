@@ -128,6 +128,7 @@ def write_inversion(
     folder, started = Path(out), time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     space = named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
+    how.loss.check(space)
     y = None if isinstance(condition, str) else model.generator.condition.check(condition, len(x))
     found = Found(folder, keys_of(model, x, y, how.said))
     todo = found.missing()

@@ -256,6 +256,8 @@ def test_losses_are_named(loss, home):
         ),
         (["nsgan", "a.png", "--loss", "vgg16:no.pth"], "no weights of VGG-16 at no.pth: download https://"),
         (["nsgan", "a.png", "--loss", "indomain"], "InDomain needs a model with an encoder"),
+        (["nsgan", "a.png", "--space", "maps:net.0", "--loss", "pixels+0.1*shell"], "leave it out in the space maps:"),
+        (["imageencoder", "a.png", "--space", "maps:net.0", "--loss", "indomain"], "leave it out in the space maps:"),
         (["nsgan", "a.png", "--start", "drew"], "no start 'drew': did you mean 'draw'?"),
         (["nsgan", "a.png", "--start", "draw:x"], "--start 'draw:x': could not convert string to float"),
         (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be from 1 to"),
