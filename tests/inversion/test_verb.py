@@ -20,6 +20,7 @@ from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import ToLatent, make
 
 FILES = ["a.png", "b.png", "c.png"]
+THOSE_WITH_ONE = "of the models that come with ganzoo dcgan-mnist-encoder and dcgan-peeps-encoder have one,"
 
 
 @pytest.fixture
@@ -250,6 +251,17 @@ def test_losses_are_named(loss, home):
         (["nsgan", "a.png", "--space", "maps:net.9"], "ToImage has no layer 'net.9'"),
         (["nsgan", "a.png", "--space", "maps"], "no space 'maps'"),
         (["nsgan", "a.png", "--loss", "pixel"], "no loss 'pixel': did you mean 'pixels'?"),
+        (["nsgan", "a.png", "--loss", "pixels:abc"], "no loss 'pixels:abc': did you mean 'pixels'?: there are pixels,"),
+        (["nsgan", "a.png", "--loss", "pixels+shell:"], "no loss 'shell:': did you mean 'shell'?"),
+        (["nsgan", "a.png", "--loss", "pixels+shell:0.5"], "no loss 'shell:0.5': did you mean 'shell'?"),
+        (["nsgan", "a.png", "--loss", "features:net.1"], "no loss 'features:net.1': there are pixels, shell, digits,"),
+        (["nsgan", "a.png", "--loss", "digits:net.1"], "no loss 'digits:net.1': did you mean 'digits'?"),
+        (
+            ["nsgan", "a.png", "--loss", "lpips:resnet"],
+            "there are pixels, shell, digits, discriminator, lpips, lpips:vgg,",
+        ),
+        (["nsgan", "a.png", "--loss", "vgg16:"], "no loss 'vgg16:': did you mean 'vgg16:FILE'?"),
+        (["nsgan", "a.png", "--loss", "pixels+"], "no loss '': there are pixels"),
         (
             ["nsgan", "a.png", "--loss", "x*pixels"],
             "a loss is such as pixels+0.1*shell, got 'x*pixels': 'x' is no number",
@@ -260,6 +272,10 @@ def test_losses_are_named(loss, home):
         (["imageencoder", "a.png", "--space", "maps:net.0", "--loss", "indomain"], "leave it out in the space maps:"),
         (["nsgan", "a.png", "--start", "drew"], "no start 'drew': did you mean 'draw'?"),
         (["nsgan", "a.png", "--start", "draw:x"], "--start 'draw:x': could not convert string to float"),
+        (["nsgan", "a.png", "--start", "draw:"], "there are nearest:1024, draw:0.3, encoder"),
+        (["nsgan", "a.png", "--start", "draw:inf"], "--start 'draw:inf': scale must be positive and finite, got inf"),
+        (["nsgan", "a.png", "--start", "nearest:9.5"], "there are nearest:1024, draw:0.3, encoder"),
+        (["imageencoder", "a.png", "--start", "encoder:"], "no start 'encoder:': did you mean 'encoder'?"),
         (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be from 1 to"),
         (["nsgan", "a.png", "--start", "nearest:999999999"], "n must be from 1 to 65536 and scale positive"),
         (["nsgan", "a.png", "--space", "codes:net.0:999999999"], "several codes are from 2 to 256, got 999999999"),
@@ -273,7 +289,12 @@ def test_losses_are_named(loss, home):
             ["imageencoder", "a.png", "--method", "hybrid", "--restarts", "2"],
             "2 restarts would all start where Encoded does: use Draw or Nearest",
         ),
-        (["nsgan", "a.png", "--method", "hybrid"], "this model has no encoder"),
+        (["nsgan", "a.png", "--method", "hybrid"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
+        (["nsgan", "a.png", "--method", "encoder"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
+        (
+            ["nsgan", "a.png", "--start", "encoder"],
+            "and `ganzoo fit --config models/imageencoder --config data/NAME --generator nsgan` trains one",
+        ),
         (["nsgan", "a.png", "--method", "hybrid", "--start", "draw:1"], "--method hybrid starts at the encoder"),
         (["nsgan", "a.png", "--method", "tune", "--space", "maps:net.0"], "--method tune has its pivots in z"),
         (["nsgan", "a.png", "--steps", "-1"], "steps, memory and trials must be 1 or more"),
