@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from ganzoo.inference import BLOCK, Inference, decode, here, placed
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels, each_row
-from ganzoo.inversion.rows import least
+from ganzoo.inversion.rows import Array, as_tensor, least
 from ganzoo.inversion.solvers import LBFGS, Solver
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import Nearest, Start
@@ -50,8 +51,8 @@ class Inversion(NamedTuple):
 
 def invert(
     model: Inference | Generator,
-    x: Tensor,
-    condition: Given | Auto = None,
+    x: Array,
+    condition: Given | Array | Auto = None,
     *,
     space: str | Space = "z",
     start: Start = Nearest(),
@@ -73,7 +74,7 @@ def invert(
 
     Args:
         model: In evaluation mode.
-        x: Images in [-1, 1], [N, C, H, W].
+        x: Images in [-1, 1], [N, C, H, W]: a tensor, or an array of numpy.
         condition: What G is told: one value for all, or one for each; "auto": the class with the least loss after
             ``SEARCH`` steps each.
         space: "z" or another of G's; "maps:LAYER": the output of a layer; "codes:LAYER:K": K codes, mixed there.
@@ -92,8 +93,8 @@ def invert(
 
 def inversions(
     model: Inference | Generator,
-    x: Tensor,
-    condition: Given | Auto,
+    x: Array,
+    condition: Given | Array | Auto,
     space: str | Space,
     start: Start,
     solver: Solver,
@@ -109,7 +110,7 @@ def inversions(
     """
     model = Inference({"generator": model}) if isinstance(model, Generator) else model
     G = model.generator
-    x, y = check(G, x, condition)
+    x, y = check(G, as_tensor(x), condition)
     place = named(G, space) if isinstance(space, str) else space
     if place.generator is not G:
         raise ValueError("the space is of another generator than the model's")
@@ -126,7 +127,7 @@ def inversions(
         for first in range(0, len(x), at_once):
             part = slice(first, first + at_once)
             task = Task(model, place, start.of(part), solver, loss.of(part), x[part], None if y is None else y[part])
-            found = [task.of_seed(seed + again, condition == "auto") for again in range(restarts)]
+            found = [task.of_seed(seed + again, isinstance(condition, str)) for again in range(restarts)]
             yield best_of(found)
             bar.update(len(task.x))
 
@@ -208,7 +209,7 @@ def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: T
     return torch.cat(parts)
 
 
-def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Tensor | None]:
+def check(G: Generator, x: Tensor, condition: Given | Array | Auto) -> tuple[Tensor, Tensor | None]:
     """Return images and conditions that G can be searched for.
 
     Raises:
@@ -224,7 +225,8 @@ def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Ten
         if condition != "auto" or not isinstance(G.condition, Classes):
             raise ValueError(f"condition {condition!r}: 'auto' looks for the class, of a model that is told classes")
         return x.float().cpu(), None
-    return x.float().cpu(), G.condition.check(condition, len(x))
+    told = as_tensor(condition) if isinstance(condition, np.ndarray) else condition
+    return x.float().cpu(), G.condition.check(told, len(x))
 
 
 def best_of(found: list[Inversion]) -> Inversion:

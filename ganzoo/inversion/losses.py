@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ganzoo.inference import BLOCK, Inference
+from ganzoo.inversion.rows import Array, as_tensor
 from ganzoo.roles import Space
 
 SEEN = 64  # pixels of a side that LPIPS needs
@@ -201,7 +202,8 @@ class Masked(Loss):
         ValueError: the mask holds other numbers, or is 0 everywhere in an image.
     """
 
-    def __init__(self, loss: Loss, mask: Tensor) -> None:
+    def __init__(self, loss: Loss, mask: Array) -> None:
+        mask = as_tensor(mask)
         m = mask[None, None] if mask.ndim == 2 else mask
         if m.ndim != 4 or m.shape[1] != 1:
             raise ValueError(f"a mask is [H, W], or [N, 1, H, W], got {list(mask.shape)}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.inference import Inference, decode
-from ganzoo.inversion.rows import least, row_sum
+from ganzoo.inversion.rows import Array, as_tensor, least, row_sum
 from ganzoo.priors import Prior
 
 DRAWS = 2**16  # the most that ``Nearest`` compares: their images are in memory at once
@@ -115,12 +115,17 @@ class At(Start):
 
     Args:
         z: [N, dim].
+
+    Raises:
+        ValueError: they are not finite.
     """
 
     draws = False
 
-    def __init__(self, z: Tensor) -> None:
-        self.z = z
+    def __init__(self, z: Array) -> None:
+        self.z = as_tensor(z)
+        if not bool(self.z.isfinite().all()):
+            raise ValueError("latents to start at must be finite")
 
     def of(self, part: slice) -> Start:
         """Return the latents of a part of the images."""

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -274,6 +275,43 @@ def test_it_is_a_function_of_ganzoo_latent_too():
     assert ganzoo.latent.invert is invert
 
 
+def read_only(values):
+    array = np.array(values)
+    array.flags.writeable = False
+    return array
+
+
+class Noisy(Translate):
+    """A translator with a z."""
+
+    def __init__(self):
+        super().__init__()
+        self.prior = Normal(4)
+
+    def forward(self, z, y=None):
+        return (super().forward(z, y) + z.mean(1)[:, None, None, None]).tanh()
+
+
+@pytest.mark.parametrize("like", [np.asarray, read_only, lambda x: np.flip(np.flip(x).copy()), np.float64])
+def test_arrays_of_numpy_are_taken_like_tensors(like):
+    own, x, z = dcgan(num_classes=3), torch.rand(3, 1, 16, 16) * 2 - 1, torch.ones(3, 12)
+    mask = torch.eye(16)
+    how = {"solver": LBFGS(3)}
+    found = invert(own, x, torch.tensor([0, 2, 1]), start=At(z), loss=Masked(Pixels(), mask), **how)
+    for y in ([0, 2, 1], np.array([0, 2, 1]), read_only([0, 2, 1]), np.array([0, 2, 1], dtype=np.uint8)):
+        arrays = {"start": At(like(z.numpy())), "loss": Masked(Pixels(), like(mask.numpy()))}
+        assert torch.equal(invert(own, like(x.numpy()), y, **arrays, **how).latents, found.latents)
+    one = invert(own, x, 2, **how)
+    assert torch.equal(invert(own, x, np.int64(2), **how).latents, one.latents)
+    assert one.condition.tolist() == [2, 2, 2]
+
+
+def test_an_array_of_numpy_is_what_a_translator_is_told():
+    own, x = Inference({"generator": Noisy().eval()}), torch.rand(2, 1, 8, 8)
+    found = invert(own, x, x, solver=LBFGS(2))
+    assert torch.equal(invert(own, x.numpy(), x.numpy(), solver=LBFGS(2)).latents, found.latents)
+
+
 # -- tuning
 
 
@@ -352,6 +390,7 @@ OK = torch.zeros(2, 1, 8, 8)
     [
         ({"x": torch.zeros(2, 1, 8, 7)}, r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got"),
         ({"x": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)}, "of floats"),
+        ({"x": np.zeros((2, 1, 8, 8), dtype=np.uint8)}, r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got"),
         ({"x": OK[:0]}, "no images to invert: give one or more"),
         ({"x": torch.stack([OK[0], OK[0] + math.nan])}, r"those with the numbers \[1\] are not"),
         ({"x": OK + 200}, r"images must be finite and in \[-1, 1\]: those with the numbers \[0, 1\] are not"),
@@ -371,6 +410,7 @@ OK = torch.zeros(2, 1, 8, 8)
         ({"start": At(torch.zeros(2, 4)), "restarts": 2}, "2 restarts would all start where At does"),
         ({"loss": Scalar()}, r"a loss must be one number for each of 16 images, got \[\]"),
         ({"loss": Masked(Pixels(), torch.ones(9, 8))}, "expected a mask of 2 images"),
+        ({"condition": np.array([1, 2])}, "this generator is unconditional: leave labels out"),
         ({"start": At(torch.zeros(2, 3))}, r"expected latents \[2, 4\] to start at"),
     ],
 )

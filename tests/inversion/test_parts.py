@@ -260,6 +260,8 @@ def test_an_encoder_and_given_latents_are_starts():
     assert torch.equal(At(torch.ones(3, 4))(own, x, None, 0), torch.ones(3, 4))
     with pytest.raises(ValueError, match=r"expected latents \[3, 4\] to start at, got \[2, 4\]"):
         At(torch.ones(2, 4))(own, x, None, 0)
+    with pytest.raises(ValueError, match="latents to start at must be finite"):
+        At(torch.tensor([[0, math.nan]]))
     with pytest.raises(ValueError, match="this model has no encoder"):
         Encoded()(model(), x, None, 0)
 
