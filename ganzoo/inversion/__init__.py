@@ -2,7 +2,7 @@
 
 from ganzoo.inversion.brush import Edited, brush
 from ganzoo.inversion.flow import carry
-from ganzoo.inversion.inverter import Inversion, invert
+from ganzoo.inversion.inverter import Interrupted, Inversion, invert
 from ganzoo.inversion.losses import LPIPS, Features, Loss, Masked, Pixels
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
@@ -22,6 +22,7 @@ __all__ = [
     "Encoded",
     "Features",
     "InDomain",
+    "Interrupted",
     "Inversion",
     "Loss",
     "Masked",

@@ -9,10 +9,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ganzoo.inference import BLOCK, Inference, decode, here, placed
+from ganzoo.inversion.best import Best
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels, each_row
 from ganzoo.inversion.rows import Array, as_tensor, least
-from ganzoo.inversion.solvers import LBFGS, Solver
+from ganzoo.inversion.solvers import FRAMES, LBFGS, Solver
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import Nearest, Start
 from ganzoo.priors import check_seed
@@ -47,6 +48,18 @@ class Inversion(NamedTuple):
     way: Tensor
     condition: Tensor | None
     space: str
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a search, which hands out the best that it had found.
+
+    Args:
+        found: Of the first images; of those that were not done, history and way have the best alone, at all moments.
+    """
+
+    def __init__(self, found: Inversion) -> None:
+        super().__init__()
+        self.found = found
 
 
 def invert(
@@ -87,8 +100,18 @@ def invert(
 
     Raises:
         ValueError: images or the condition are not those of the model, or another argument is out of range.
+        Interrupted: Ctrl-C; as ``found`` it has what was found until then.
     """
-    return joined(list(inversions(model, x, condition, space, start, solver, loss, restarts, seed, progress)))
+    parts = []
+    try:
+        for part in inversions(model, x, condition, space, start, solver, loss, restarts, seed, progress):
+            parts.append(part)
+    except KeyboardInterrupt as stop:
+        parts += [stop.found] if isinstance(stop, Interrupted) else []
+        if not parts:
+            raise
+        raise Interrupted(joined(parts)) from None
+    return joined(parts)
 
 
 def inversions(
@@ -107,6 +130,7 @@ def inversions(
 
     Raises:
         ValueError: see ``invert``.
+        Interrupted: Ctrl-C; as ``found`` it has what was found of the part that comes next.
     """
     model = Inference({"generator": model}) if isinstance(model, Generator) else model
     G = model.generator
@@ -127,8 +151,7 @@ def inversions(
         for first in range(0, len(x), at_once):
             part = slice(first, first + at_once)
             task = Task(model, place, start.of(part), solver, loss.of(part), x[part], None if y is None else y[part])
-            found = [task.of_seed(seed + again, isinstance(condition, str)) for again in range(restarts)]
-            yield best_of(found)
+            yield task.of_seeds(range(seed, seed + restarts), isinstance(condition, str))
             bar.update(len(task.x))
 
 
@@ -152,6 +175,20 @@ class Task:
         self.x, self.y = x, y
         self.free = Free(space.prior)
         self.measure = loss.against(x, model)
+        self.best = Best(len(x))
+
+    def of_seeds(self, seeds: Sequence[int], search: bool) -> Inversion:
+        """Return the best of what is found from the starts of some seeds.
+
+        Raises:
+            Interrupted: Ctrl-C.
+        """
+        try:
+            return best_of([self.of_seed(seed, search) for seed in seeds])
+        except KeyboardInterrupt:
+            if self.best.rows is None:
+                raise
+            raise Interrupted(self.so_far(*self.best.rows)) from None
 
     def of_seed(self, seed: int, search: bool) -> Inversion:
         """Return what is found from the start of a seed; where the class is looked for, first for each class."""
@@ -187,7 +224,19 @@ class Task:
             made = told(self.space.make, u.to(like), None if y is None else placed(y[rows], like))
             return each_row(self.measure(made.float().cpu(), u, rows), rows)
 
-        return lambda v, rows: in_whole_blocks(of_block, v, rows)
+        def measured(v: Tensor, rows: Tensor) -> Tensor:
+            loss = in_whole_blocks(of_block, v, rows)
+            self.best.see(v.detach(), loss.detach(), rows, y)
+            return loss
+
+        return measured
+
+    def so_far(self, v: Tensor, loss: Tensor, y: Tensor | None) -> Inversion:
+        """Return the best so far as an inversion."""
+        latents = self.latents(v)
+        images = decode(self.space, latents, y).float().cpu()
+        history, way = loss[:, None].repeat(1, 1 + self.solver.steps), latents[:, None].repeat(1, FRAMES, 1)
+        return Inversion(latents, images, loss, history, self.best.evaluations, way, y, self.space.name)
 
     def latents(self, v: Tensor) -> Tensor:
         """Return the latents of free numbers v, [n, D]."""

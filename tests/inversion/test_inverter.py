@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import ganzoo.latent
-from ganzoo.inference import Inference
+from ganzoo.inference import Inference, decode
 from ganzoo.inversion import (
     LBFGS,
     Adam,
@@ -17,6 +17,7 @@ from ganzoo.inversion import (
     Encoded,
     Features,
     InDomain,
+    Interrupted,
     Masked,
     Nearest,
     Pixels,
@@ -26,6 +27,7 @@ from ganzoo.inversion import (
 )
 from ganzoo.inversion.inverter import inversions
 from ganzoo.inversion.losses import Loss
+from ganzoo.inversion.spaces import named
 from ganzoo.inversion.tune import Tune
 from ganzoo.networks import DCGANGenerator
 from ganzoo.priors import Coded, Normal, Uniform
@@ -310,6 +312,76 @@ def test_an_array_of_numpy_is_what_a_translator_is_told():
     own, x = Inference({"generator": Noisy().eval()}), torch.rand(2, 1, 8, 8)
     found = invert(own, x, x, solver=LBFGS(2))
     assert torch.equal(invert(own, x.numpy(), x.numpy(), solver=LBFGS(2)).latents, found.latents)
+
+
+# -- interrupted
+
+
+class Stopped(Loss):
+    """Pixels; Ctrl-C comes when they are measured for the nth time."""
+
+    def __init__(self, nth):
+        self.left = nth
+
+    def against(self, x, model):
+        measure = Pixels().against(x, model)
+
+        def counted(images, u, rows):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            return measure(images, u, rows)
+
+        return counted
+
+
+@pytest.mark.parametrize("solver", [LBFGS(20), Adam(20)], ids=["lbfgs", "adam"])
+@pytest.mark.parametrize("space", ["z", "maps:body.4"])
+def test_the_best_so_far_outlives_ctrl_c(solver, space):
+    own, x = dcgan(), torch.rand(3, 1, 16, 16) * 2 - 1
+    how = {"space": space, "solver": solver}
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, loss=Stopped(12), **how)
+    found, whole = stop.value.found, invert(own, x, **how)
+    assert (found.loss < whole.history[:, 0]).all()
+    assert (found.loss >= whole.loss).all()
+    torch.testing.assert_close(found.loss, (found.images - x).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found.images, decode(named(own.generator, space), found.latents), rtol=0, atol=1e-6)
+    assert [len(row.unique()) for row in found.history] == [1, 1, 1]
+    assert all(a.shape == b.shape for a, b in zip(found[:6], whole[:6], strict=True))
+    assert found.evaluations.tolist() == [11, 11, 11] or isinstance(solver, LBFGS)
+
+
+def test_what_is_found_is_the_best_of_the_restarts_and_classes_so_far():
+    own = dcgan(num_classes=3)
+    y = torch.tensor([2, 2, 0, 1])
+    x = own.sample(4, condition=y)
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, "auto", solver=LBFGS(5), start=Nearest(64), loss=Stopped(65), restarts=9)
+    found = stop.value.found
+    torch.testing.assert_close(found.loss, (found.images - x).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found.images, own.decode(found.latents, found.condition), rtol=0, atol=1e-6)
+    one = [invert(own, x, k, solver=LBFGS(1), start=Nearest(64)).history[:, 0] for k in range(3)]
+    assert (found.loss < torch.stack(one).min(dim=0).values).all()
+
+
+def test_parts_that_were_done_are_kept_as_they_are(monkeypatch):
+    own, x = dcgan(), torch.rand(20, 1, 16, 16) * 2 - 1
+    monkeypatch.setattr("ganzoo.inversion.inverter.PART", 16)
+    whole = invert(own, x, solver=LBFGS(3, trials=1))
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, solver=LBFGS(3, trials=1), loss=Stopped(6))
+    found = stop.value.found
+    for name in ("latents", "images", "loss", "history", "evaluations", "way"):
+        assert torch.equal(getattr(found, name)[:16], getattr(whole, name)[:16])
+    assert len(found.latents) == 20
+    assert (found.loss[16:] <= whole.history[16:, 0]).all()
+
+
+def test_before_anything_is_found_ctrl_c_is_what_it_was():
+    with pytest.raises(KeyboardInterrupt) as stop:
+        invert(model(), torch.zeros(2, 1, 8, 8), loss=Stopped(1))
+    assert not isinstance(stop.value, Interrupted)
 
 
 # -- tuning

@@ -12,7 +12,7 @@ from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
-from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, writing
+from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, losses, writing
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
 from ganzoo.photos import how_fitted, read_images, size_of
@@ -130,6 +130,44 @@ def test_what_was_found_is_kept_when_it_is_interrupted_and_the_rest_follows(home
     run("nsgan", *FILES, "--out", "o")
     assert len(calls) == 4
     assert torch.equal(kept(home / "o").z, whole)
+
+
+@pytest.mark.parametrize(
+    ("nth", "words"),
+    [(4, []), (4, ["--space", "maps:net.0"]), (12, ["--space", "maps:net.0"])],
+    ids=["z", "z before maps", "maps"],
+)
+def test_how_far_a_part_has_come_is_kept_when_it_is_interrupted(nth, words, home, monkeypatch, capsys):
+    run("nsgan", *FILES, *words, "--out", "whole")
+    whole, of_latents = kept(home / "whole"), losses.Pixels.against
+    calls = []
+
+    def interrupted(self, x, model):
+        measure = of_latents(self, x, model)
+
+        def counted(*arguments):
+            calls.append(1)
+            if len(calls) == nth:
+                raise KeyboardInterrupt
+            return measure(*arguments)
+
+        return counted
+
+    monkeypatch.setattr(losses.Pixels, "against", interrupted)
+    assert main(["invert", "nsgan", *FILES, *words, "--steps", "6", "--out", "o"]) == 130
+    said = capsys.readouterr().err
+    assert "0 of 3 pictures are in o/latents.npz" in said
+    assert "how far the next 3 have come is in o/unfinished.npz" in said
+    z, extra = load_latents(home / "o" / "unfinished.npz")
+    assert extra["names"].tolist() == FILES
+    np.testing.assert_allclose(ganzoo.load("nsgan").decode(z).numpy(), extra["images"], rtol=0, atol=1e-6)
+    assert torch.equal(z, whole.z) == (nth == 12)
+    assert not (home / "o" / "latents.npz").exists()
+    run("nsgan", *FILES, *words, "--out", "o")
+    assert not (home / "o" / "unfinished.npz").exists()
+    again = kept(home / "o")
+    assert torch.equal(again.z, whole.z)
+    assert all(np.array_equal(again.extra[name], whole.extra[name]) for name in whole.extra)
 
 
 @pytest.mark.parametrize("name", ["imageencoder", "iterativeencoder"])
