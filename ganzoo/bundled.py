@@ -48,6 +48,12 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob("*/config.json"))
 
 
+def with_encoder() -> list[str]:
+    """Return the names of those that have an encoder."""
+    configs = {name: json.loads((FOLDER / name / "config.json").read_text()) for name in names()}
+    return [name for name, config in configs.items() if "encoder" in config["networks"]]
+
+
 def folder_of(name: str) -> Path | None:
     """Return the folder of the model of this name, if one comes with the package."""
     return FOLDER / name if name in names() else None

@@ -14,12 +14,7 @@ WRITTEN = ("sheet.png", "loss.png", "tuned.png", "way.gif")
 def invert(rest: list[str]) -> int:
     """Write the latents whose images are nearest to pictures."""
     given = options().parse_args(rest)
-    if given.method in ("encoder", "hybrid") and given.start not in (None, "encoder"):
-        raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
-    if given.method == "tune" and given.space != "z":
-        raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
-    if given.method != "tune" and (given.layers or given.tune_steps is not None):
-        raise ValueError(f"--layers and --tune_steps are of --method tune, not of {given.method}")
+    check_method(given)
     refuse_pictures(given.out, *given.images, given.mask or "")
     condition: Any = "auto" if given.labels == "auto" else parse_labels(given.labels)
     from ganzoo.inversion.losses import Masked
@@ -29,6 +24,8 @@ def invert(rest: list[str]) -> int:
 
     model = load(given.model)
     start = given.start or ("encoder" if given.method in ("encoder", "hybrid") else "nearest:1024")
+    if start == "encoder":
+        check_encoder(model, given.model)
     steps = 0 if given.method == "encoder" else given.steps
     loss = read_loss(given.loss, model)
     if given.mask:
@@ -51,6 +48,35 @@ def invert(rest: list[str]) -> int:
         tune = Tune(50 if given.tune_steps is None else given.tune_steps, layers=given.layers, loss=loss)
         print(tuned(model, x, names, Path(given.out), found.in_z(), tune))
     return 0
+
+
+def check_method(given: Any) -> None:
+    """Check that the words go with the method.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if given.method in ("encoder", "hybrid") and given.start not in (None, "encoder"):
+        raise ValueError(f"--method {given.method} starts at the encoder: leave out --start {given.start}")
+    if given.method == "tune" and given.space != "z":
+        raise ValueError(f"--method tune has its pivots in z: leave out --space {given.space}")
+    if given.method != "tune" and (given.layers or given.tune_steps is not None):
+        raise ValueError(f"--layers and --tune_steps are of --method tune, not of {given.method}")
+
+
+def check_encoder(model: Any, source: str) -> None:
+    """Check that a model has an encoder to start at.
+
+    Raises:
+        ValueError: it has none; says which do.
+    """
+    from ganzoo.bundled import with_encoder
+
+    if model.encoder is None:
+        raise ValueError(
+            f"{source} has no encoder: of the models that come with ganzoo {' and '.join(with_encoder())} have one,"
+            f" and `ganzoo fit --config models/imageencoder --config data/NAME --generator {source}` trains one"
+        )
 
 
 def refuse_pictures(out: str, *files: str) -> None:
@@ -91,7 +117,7 @@ def options() -> Parser:
         "--loss",
         default="pixels",
         help="terms with weights, such as pixels+0.1*shell (default: pixels): pixels, shell, digits, discriminator,"
-        " lpips, vgg16:FILE, indomain",
+        " lpips, lpips:vgg, lpips:squeeze, vgg16:FILE, indomain",
     )
     parser.add_argument("--mask", metavar="FILE", help="a picture: white is what counts")
     parser.add_argument(

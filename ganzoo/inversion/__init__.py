@@ -2,13 +2,14 @@
 
 from ganzoo.inversion.brush import Edited, brush
 from ganzoo.inversion.flow import carry
-from ganzoo.inversion.inverter import Inversion, invert
-from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Masked, Pixels, Shell
+from ganzoo.inversion.inverter import Interrupted, Inversion, invert
+from ganzoo.inversion.losses import LPIPS, Features, Loss, Masked, Pixels
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
 from ganzoo.inversion.starts import At, Draw, Encoded, Nearest, Start
 from ganzoo.inversion.strokes import Colour, Shape, Warp
 from ganzoo.inversion.tune import Tune
+from ganzoo.inversion.usual import InDomain, Shell
 
 __all__ = [
     "LBFGS",
@@ -21,6 +22,7 @@ __all__ = [
     "Encoded",
     "Features",
     "InDomain",
+    "Interrupted",
     "Inversion",
     "Loss",
     "Masked",

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from ganzoo.inference import BLOCK, Inference, decode, here, placed
+from ganzoo.inversion.best import Best
 from ganzoo.inversion.free import Free
 from ganzoo.inversion.losses import Loss, Pixels, each_row
-from ganzoo.inversion.solvers import LBFGS, Solver
+from ganzoo.inversion.rows import Array, as_tensor, least
+from ganzoo.inversion.solvers import FRAMES, LBFGS, Solver
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import Nearest, Start
 from ganzoo.priors import check_seed
@@ -47,10 +50,22 @@ class Inversion(NamedTuple):
     space: str
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a search, which hands out the best that it had found.
+
+    Args:
+        found: Of the first images; of those that were not done, history and way have the best alone, at all moments.
+    """
+
+    def __init__(self, found: Inversion) -> None:
+        super().__init__()
+        self.found = found
+
+
 def invert(
     model: Inference | Generator,
-    x: Tensor,
-    condition: Given | Auto = None,
+    x: Array,
+    condition: Given | Array | Auto = None,
     *,
     space: str | Space = "z",
     start: Start = Nearest(),
@@ -66,11 +81,13 @@ def invert(
     share nothing else. The exception that ``whole_blocks`` names is met on the way back too: of a z of at most 10
     numbers some CPUs round the gradient by where a row stands. The answer depends on device, threads and kernels.
 
+    An image whose loss is not finite at the start stays there, and any other restart or class is better.
+
     Xia et al., "GAN Inversion: A Survey", 2022. https://arxiv.org/abs/2101.05278
 
     Args:
         model: In evaluation mode.
-        x: Images in [-1, 1], [N, C, H, W].
+        x: Images in [-1, 1], [N, C, H, W]: a tensor, or an array of numpy.
         condition: What G is told: one value for all, or one for each; "auto": the class with the least loss after
             ``SEARCH`` steps each.
         space: "z" or another of G's; "maps:LAYER": the output of a layer; "codes:LAYER:K": K codes, mixed there.
@@ -83,14 +100,24 @@ def invert(
 
     Raises:
         ValueError: images or the condition are not those of the model, or another argument is out of range.
+        Interrupted: Ctrl-C; as ``found`` it has what was found until then.
     """
-    return joined(list(inversions(model, x, condition, space, start, solver, loss, restarts, seed, progress)))
+    parts = []
+    try:
+        for part in inversions(model, x, condition, space, start, solver, loss, restarts, seed, progress):
+            parts.append(part)
+    except KeyboardInterrupt as stop:
+        parts += [stop.found] if isinstance(stop, Interrupted) else []
+        if not parts:
+            raise
+        raise Interrupted(joined(parts)) from None
+    return joined(parts)
 
 
 def inversions(
     model: Inference | Generator,
-    x: Tensor,
-    condition: Given | Auto,
+    x: Array,
+    condition: Given | Array | Auto,
     space: str | Space,
     start: Start,
     solver: Solver,
@@ -103,25 +130,28 @@ def inversions(
 
     Raises:
         ValueError: see ``invert``.
+        Interrupted: Ctrl-C; as ``found`` it has what was found of the part that comes next.
     """
     model = Inference({"generator": model}) if isinstance(model, Generator) else model
     G = model.generator
-    x, y = check(G, x, condition)
+    x, y = check(G, as_tensor(x), condition)
     place = named(G, space) if isinstance(space, str) else space
     if place.generator is not G:
         raise ValueError("the space is of another generator than the model's")
     if not place.prior.dim:
         raise ValueError(f"{type(G).__name__} draws nothing: its images are made of what it is told alone")
+    loss.check(place)
     if restarts < 1:
         raise ValueError(f"restarts must be 1 or more, got {restarts}")
-    check_seed(seed + restarts - 1)
+    if restarts > 1 and not start.draws:
+        raise ValueError(f"{restarts} restarts would all start where {type(start).__name__} does: use Draw or Nearest")
+    check_seed(check_seed(seed) + restarts - 1)
     at_once = max(BLOCK, min(PART, NUMBERS // place.prior.dim))
     with tqdm(total=len(x), desc="inverting", unit="image", leave=False, disable=None if progress else True) as bar:
         for first in range(0, len(x), at_once):
             part = slice(first, first + at_once)
             task = Task(model, place, start.of(part), solver, loss.of(part), x[part], None if y is None else y[part])
-            found = [task.of_seed(seed + again, condition == "auto") for again in range(restarts)]
-            yield best_of(found)
+            yield task.of_seeds(range(seed, seed + restarts), isinstance(condition, str))
             bar.update(len(task.x))
 
 
@@ -145,6 +175,20 @@ class Task:
         self.x, self.y = x, y
         self.free = Free(space.prior)
         self.measure = loss.against(x, model)
+        self.best = Best(len(x))
+
+    def of_seeds(self, seeds: Sequence[int], search: bool) -> Inversion:
+        """Return the best of what is found from the starts of some seeds.
+
+        Raises:
+            Interrupted: Ctrl-C.
+        """
+        try:
+            return best_of([self.of_seed(seed, search) for seed in seeds])
+        except KeyboardInterrupt:
+            if self.best.rows is None:
+                raise
+            raise Interrupted(self.so_far(*self.best.rows)) from None
 
     def of_seed(self, seed: int, search: bool) -> Inversion:
         """Return what is found from the start of a seed; where the class is looked for, first for each class."""
@@ -158,7 +202,7 @@ class Task:
             starts.append(self.start(self.model, self.x, y, seed))
             u = here(self.space, starts[-1], y).float().cpu()
             tried.append(short.minimise(self.objective(y), self.free.free(u)))
-        y = torch.stack([found.loss for found in tried]).argmin(dim=0)
+        y = least(torch.stack([found.loss for found in tried]))
         cost = sum((found.evaluations for found in tried), torch.zeros(len(self.x), dtype=torch.long))
         return self.solved(torch.stack(starts)[y, torch.arange(len(y))], y, cost)
 
@@ -180,7 +224,19 @@ class Task:
             made = told(self.space.make, u.to(like), None if y is None else placed(y[rows], like))
             return each_row(self.measure(made.float().cpu(), u, rows), rows)
 
-        return lambda v, rows: in_whole_blocks(of_block, v, rows)
+        def measured(v: Tensor, rows: Tensor) -> Tensor:
+            loss = in_whole_blocks(of_block, v, rows)
+            self.best.see(v.detach(), loss.detach(), rows, y)
+            return loss
+
+        return measured
+
+    def so_far(self, v: Tensor, loss: Tensor, y: Tensor | None) -> Inversion:
+        """Return the best so far as an inversion."""
+        latents = self.latents(v)
+        images = decode(self.space, latents, y).float().cpu()
+        history, way = loss[:, None].repeat(1, 1 + self.solver.steps), latents[:, None].repeat(1, FRAMES, 1)
+        return Inversion(latents, images, loss, history, self.best.evaluations, way, y, self.space.name)
 
     def latents(self, v: Tensor) -> Tensor:
         """Return the latents of free numbers v, [n, D]."""
@@ -202,7 +258,7 @@ def in_whole_blocks(call: Callable[[Tensor, Tensor], Tensor], v: Tensor, rows: T
     return torch.cat(parts)
 
 
-def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Tensor | None]:
+def check(G: Generator, x: Tensor, condition: Given | Array | Auto) -> tuple[Tensor, Tensor | None]:
     """Return images and conditions that G can be searched for.
 
     Raises:
@@ -218,12 +274,13 @@ def check(G: Generator, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Ten
         if condition != "auto" or not isinstance(G.condition, Classes):
             raise ValueError(f"condition {condition!r}: 'auto' looks for the class, of a model that is told classes")
         return x.float().cpu(), None
-    return x.float().cpu(), G.condition.check(condition, len(x))
+    told = as_tensor(condition) if isinstance(condition, np.ndarray) else condition
+    return x.float().cpu(), G.condition.check(told, len(x))
 
 
 def best_of(found: list[Inversion]) -> Inversion:
     """Return of each image the best of several inversions; evaluations are added up."""
-    which = torch.stack([one.loss for one in found]).argmin(dim=0)
+    which = least(torch.stack([one.loss for one in found]))
     rows = torch.arange(len(which))
     best = [merged(values, lambda tensors: torch.stack(tensors)[which, rows]) for values in zip(*found, strict=True)]
     return Inversion(*best)._replace(evaluations=torch.stack([one.evaluations for one in found]).sum(dim=0))

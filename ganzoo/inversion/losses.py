@@ -1,4 +1,4 @@
-"""What an inversion makes small: how far images are from those that are looked for, and latents from the usual ones.
+"""What an inversion makes small: how far images are from those that are looked for.
 
 All are one number for each row, so that no image feels another, and add up: ``Pixels() + 0.1 * Shell()``.
 """
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ganzoo.inference import BLOCK, Inference
+from ganzoo.inversion.rows import Array, as_tensor
+from ganzoo.roles import Space
 
 SEEN = 64  # pixels of a side that LPIPS needs
 Measure = Callable[[Tensor, Tensor, Tensor], Tensor]  # images [n, C, H, W], latents [n, D], numbers of the rows -> [n]
@@ -33,6 +35,13 @@ class Loss:
     def of(self, part: slice) -> Loss:
         """Return the loss of a part of the images: another one where the loss holds something of each."""
         return self
+
+    def check(self, space: Space) -> None:
+        """Check that the loss means something in a space.
+
+        Raises:
+            ValueError: it does not.
+        """
 
     def __add__(self, other: Loss) -> Loss:
         """Return the sum."""
@@ -64,6 +73,11 @@ class Sum(Loss):
     def of(self, part: slice) -> Loss:
         """Return the sum of what its terms are of a part of the images."""
         return Sum([(weight, term.of(part)) for weight, term in self.terms])
+
+    def check(self, space: Space) -> None:
+        """Check that each term means something in a space."""
+        for _, term in self.terms:
+            term.check(space)
 
 
 def parts(loss: Loss) -> list[tuple[float, Loss]]:
@@ -188,7 +202,8 @@ class Masked(Loss):
         ValueError: the mask holds other numbers, or is 0 everywhere in an image.
     """
 
-    def __init__(self, loss: Loss, mask: Tensor) -> None:
+    def __init__(self, loss: Loss, mask: Array) -> None:
+        mask = as_tensor(mask)
         m = mask[None, None] if mask.ndim == 2 else mask
         if m.ndim != 4 or m.shape[1] != 1:
             raise ValueError(f"a mask is [H, W], or [N, 1, H, W], got {list(mask.shape)}")
@@ -199,6 +214,10 @@ class Masked(Loss):
     def of(self, part: slice) -> Loss:
         """Return the loss with the masks of a part of the images."""
         return Masked(self.loss.of(part), self.mask if len(self.mask) == 1 else self.mask[part])
+
+    def check(self, space: Space) -> None:
+        """Check that the loss behind the mask means something in a space."""
+        self.loss.check(space)
 
     def against(self, x: Tensor, model: Inference) -> Measure:
         """Return the loss inside the mask.
@@ -222,53 +241,6 @@ class Masked(Loss):
             return torch.stack(values).sum(dim=0)
 
         return measure
-
-
-class Shell(Loss):
-    """How far |u| is from where draws from N(0, I) are: (|u| - √D)² / D, for D numbers.
-
-    |u|² / D itself, with ``radius`` 0, draws towards the mean.
-
-    Args:
-        radius: In units of √D.
-    """
-
-    of_pixels = False
-
-    def __init__(self, radius: float = 1.0) -> None:
-        self.radius = radius
-
-    def against(self, x: Tensor, model: Inference) -> Measure:
-        """Return the distance from the shell; x does not matter."""
-
-        def measure(images: Tensor, u: Tensor, rows: Tensor) -> Tensor:
-            size = u.shape[1]
-            length = (u.square().sum(dim=1) + 1e-12).sqrt()
-            return (length - self.radius * math.sqrt(size)).square() / size
-
-        return measure
-
-
-class InDomain(Loss):
-    """How far z is from what the encoder makes of its image: mean((z - E(G(z)))²), so that z stays where E has been.
-
-    Zhu et al., "In-Domain GAN Inversion for Real Image Editing", 2020, Eq. 5, with λ_dom = 2.
-    https://arxiv.org/abs/2004.00049
-    """
-
-    of_pixels = False
-
-    def against(self, x: Tensor, model: Inference) -> Measure:
-        """Return the distance from what E makes.
-
-        Raises:
-            ValueError: the model has no encoder, or one that is told classes.
-        """
-        E = model.encoder
-        if E is None or E.num_classes:
-            raise ValueError("InDomain needs a model with an encoder that is told nothing, such as imageencoder's")
-        like = next(E.parameters(), torch.zeros(0))
-        return lambda images, u, rows: squared(u, E(images.to(like)).float().cpu())
 
 
 def each_row(value: Tensor, rows: Tensor) -> Tensor:

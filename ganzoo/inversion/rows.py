@@ -1,7 +1,19 @@
-"""Arithmetic in which a row never feels the rows beside it."""
+"""Rows, and arithmetic in which a row never feels the rows beside it."""
 
+import math
+from typing import Any
+
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Array = Tensor | np.ndarray[Any, Any]
+
+
+def as_tensor(values: Array) -> Tensor:
+    """Return an array of numpy as a tensor of its own, as some arrays cannot be shared; a tensor as it is."""
+    return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
 
 
 def row_sum(values: Tensor) -> Tensor:
@@ -16,6 +28,11 @@ def row_sum(values: Tensor) -> Tensor:
         left, right = flat.chunk(2, dim=1)
         flat = left + right
     return flat[:, 0]
+
+
+def least(losses: Tensor) -> Tensor:
+    """Return where the losses of each row are least, [...] of [K, ...]; one that is no number is behind all others."""
+    return torch.where(losses.isnan(), math.inf, losses).argmin(dim=0)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 ARMIJO = 1e-4  # share of the decrease that the slope promises
 TINY = 1e-20
 FRAMES = 9  # moments of which u is kept
+MOST = 100_000  # steps: the loss of each is kept
 
 
 class Found(NamedTuple):
@@ -62,13 +63,13 @@ class LBFGS:
         tolerance: Relative decrease of the loss below which a row ends.
 
     Raises:
-        ValueError: an argument is not positive.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, steps: int = 60, memory: int = 10, trials: int = 6, tolerance: float = 1e-6) -> None:
-        if min(steps, memory, trials) < 1 or not tolerance >= 0:
+        if not 1 <= steps <= MOST or min(memory, trials) < 1 or not 0 <= tolerance < math.inf:
             raise ValueError(
-                "steps, memory and trials must be 1 or more and tolerance 0 or more,"
+                f"steps, memory and trials must be 1 or more, steps at most {MOST}, tolerance 0 or more and finite,"
                 f" got {steps}, {memory}, {trials} and {tolerance}"
             )
         self.steps, self.memory, self.trials, self.tolerance = steps, memory, trials, tolerance
@@ -193,8 +194,11 @@ class Adam:
     """
 
     def __init__(self, steps: int = 300, lr: float = 0.1, beta1: float = 0.9, beta2: float = 0.999) -> None:
-        if steps < 1 or not lr > 0 or not 0 <= beta1 < 1 or not 0 <= beta2 < 1:
-            raise ValueError(f"steps and lr must be positive, betas in [0, 1), got {steps}, {lr}, {beta1} and {beta2}")
+        if not 1 <= steps <= MOST or not 0 < lr < math.inf or not 0 <= beta1 < 1 or not 0 <= beta2 < 1:
+            raise ValueError(
+                f"steps must be from 1 to {MOST}, lr positive and finite, betas in [0, 1),"
+                f" got {steps}, {lr}, {beta1} and {beta2}"
+            )
         self.steps, self.lr, self.betas = steps, lr, (beta1, beta2)
 
     def minimise(self, loss: Loss, u: Tensor) -> Found:

@@ -10,6 +10,7 @@ from ganzoo.priors import Normal
 from ganzoo.roles import Generator, Space, told
 
 CLOSE = 1e-4  # the most by which a pixel may change when a map is taken out and put back
+CODES = 256  # the most that are mixed: each is a call of the layers before
 
 
 class Layer:
@@ -101,10 +102,10 @@ def several(G: Generator, layer: str, K: int = 8) -> Space:
     Differs from the paper: α starts at (1, 0, .., 0), so that the image starts as that of z.
 
     Raises:
-        ValueError: K is less than 2, or see ``Layer``.
+        ValueError: K is not from 2 to ``CODES``, or see ``Layer``.
     """
-    if K < 2:
-        raise ValueError(f"several codes are 2 or more, got {K}")
+    if not 2 <= K <= CODES:
+        raise ValueError(f"several codes are from 2 to {CODES}, got {K}")
     at, dim = Layer(G, layer), G.prior.dim
     channels = at.shape[0]
     others = 0.3 * G.prior.seeded(range(1, K)).flatten()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ganzoo.inference import Inference, decode
-from ganzoo.inversion.rows import row_sum
+from ganzoo.inversion.rows import Array, as_tensor, least, row_sum
 from ganzoo.priors import Prior
+
+DRAWS = 2**16  # the most that ``Nearest`` compares: their images are in memory at once
 
 
 class Start:
     """Returns where to start: a z for each image, which no other image has a say in."""
+
+    draws = True  # whether another seed starts elsewhere
 
     def of(self, part: slice) -> Start:
         """Return the start of a part of the images: another one where it holds something of each."""
@@ -34,8 +39,8 @@ class Draw(Start):
     """
 
     def __init__(self, scale: float = 0.3) -> None:
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, got {scale}: from 0 nothing can be learnt")
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be positive and finite, got {scale}: from 0 nothing can be learnt")
         self.scale = scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
@@ -56,8 +61,8 @@ class Nearest(Start):
     """
 
     def __init__(self, n: int = 1024, scale: float = 0.8) -> None:
-        if n < 1 or not scale > 0:
-            raise ValueError(f"n must be at least 1 and scale positive, got {n} and {scale}")
+        if not 1 <= n <= DRAWS or not 0 < scale < math.inf:
+            raise ValueError(f"n must be from 1 to {DRAWS} and scale positive and finite, got {n} and {scale}")
         self.n, self.scale = n, scale
 
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
@@ -67,7 +72,7 @@ class Nearest(Start):
         for rows in alike(y, len(x)):
             pool = decode(model, z, None if y is None else y[rows[0]]).float().cpu()
             for row in rows:
-                found[row] = z[row_sum((pool - x[row]).square()).argmin()]
+                found[row] = z[least(row_sum((pool - x[row]).square()))]
         return found
 
 
@@ -93,6 +98,8 @@ def scaled(prior: Prior, seeds: Sequence[int], scale: float) -> Tensor:
 class Encoded(Start):
     """What the model's encoder makes of the images: the start of hybrid inversion."""
 
+    draws = False
+
     def __call__(self, model: Inference, x: Tensor, y: Tensor | None, seed: int) -> Tensor:
         """Return E(x).
 
@@ -108,10 +115,17 @@ class At(Start):
 
     Args:
         z: [N, dim].
+
+    Raises:
+        ValueError: they are not finite.
     """
 
-    def __init__(self, z: Tensor) -> None:
-        self.z = z
+    draws = False
+
+    def __init__(self, z: Array) -> None:
+        self.z = as_tensor(z)
+        if not bool(self.z.isfinite().all()):
+            raise ValueError("latents to start at must be finite")
 
     def of(self, part: slice) -> Start:
         """Return the latents of a part of the images."""

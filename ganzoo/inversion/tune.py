@@ -1,6 +1,7 @@
 """Pivotal tuning: G itself is moved, for one image at a time, until its pivot makes the image."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -52,8 +53,8 @@ class Tune:
     """
 
     def __init__(self, steps: int = 50, lr: float = 1e-3, layers: Sequence[str] = (), loss: Loss = Pixels()) -> None:
-        if steps < 1 or not lr > 0:
-            raise ValueError(f"steps and lr must be positive, got {steps} and {lr}")
+        if steps < 1 or not 0 < lr < math.inf:
+            raise ValueError(f"steps and lr must be positive and finite, got {steps} and {lr}")
         self.steps, self.lr, self.layers, self.loss = steps, lr, tuple(layers), loss
 
     def each(self, model: Inference, x: Tensor, pivots: Inversion, progress: bool = True) -> Iterator[Tuned]:
@@ -84,14 +85,14 @@ class Tune:
         optimizer = torch.optim.Adam(moved, self.lr)
         measure, rows = loss.against(x, model), torch.zeros(1, dtype=torch.long)
         history: list[float] = []
-        least, best, image = float("inf"), [p.detach().clone() for p in moved], x
+        least, best, image = math.inf, [p.detach().clone() for p in moved], x
         for step in range(1 + self.steps):
             with torch.enable_grad():
                 made = told(G, u.to(moved[0]), None if y is None else placed(y, moved[0])).float().cpu()
                 value = measure(made, u, rows).sum()
             history.append(float(value.detach()))
-            if history[-1] < least:
-                least, best, image = history[-1], [p.detach().clone() for p in moved], made.detach()
+            if not step or history[-1] < least:
+                least, best, image = min(least, history[-1]), [p.detach().clone() for p in moved], made.detach()
             if step < self.steps:
                 optimizer.zero_grad()
                 value.backward()

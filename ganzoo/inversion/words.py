@@ -7,16 +7,17 @@ from torch import Tensor, nn
 
 from ganzoo.catalogue import nearest
 from ganzoo.inference import Inference
-from ganzoo.inversion.losses import LPIPS, Features, InDomain, Loss, Pixels, Shell, Sum
+from ganzoo.inversion.losses import LPIPS, Features, Loss, Pixels, Sum
 from ganzoo.inversion.solvers import LBFGS, Adam, Solver, Stay
 from ganzoo.inversion.starts import Draw, Encoded, Nearest, Start
+from ganzoo.inversion.usual import InDomain, Shell
 from ganzoo.metrics.features import file_sha256
 from ganzoo.metrics.lenet import LeNet64, as_mnist
 from ganzoo.metrics.vgg import LAYERS, VGG16
 from ganzoo.photos import read_images, size_of
 from ganzoo.roles import Discriminator
 
-LOSSES = "pixels, shell, digits, discriminator, lpips, vgg16:FILE, indomain"
+LOSSES = "pixels, shell, digits, discriminator, lpips, lpips:vgg, lpips:squeeze, vgg16:FILE, indomain"
 STARTS = "nearest:1024, draw:0.3, encoder"
 
 
@@ -54,21 +55,22 @@ def term_of(name: str, model: Inference) -> Loss:
     Raises:
         ValueError: there is none, or it does not suit the model.
     """
-    kind, _, file = name.partition(":")
-    match kind:
-        case "pixels":
+    match name.partition(":"):
+        case "pixels", "", "":
             return Pixels()
-        case "shell":
+        case "shell", "", "":
             return Shell()
-        case "indomain":
+        case "indomain", "", "":
             return InDomain()
-        case "digits":
+        case "digits", "", "":
             return Features(Digits(), Digits.layers)
-        case "discriminator":
+        case "discriminator", "", "":
             return Features(*of_discriminator(model))
-        case "lpips" if file in ("", "alex", "vgg", "squeeze"):
-            return LPIPS(file or "alex")  # type: ignore[arg-type]
-        case "vgg16" if file:
+        case "lpips", "", "":
+            return LPIPS()
+        case "lpips", ":", ("alex" | "vgg" | "squeeze") as net:
+            return LPIPS(net)
+        case "vgg16", ":", file if file:
             return Features(VGG16(file), LAYERS, relative=False)
     known = [one.strip() for one in LOSSES.split(",")]
     raise ValueError(f"no loss {name!r}{nearest(name, known)}: there are {LOSSES}")
@@ -130,15 +132,15 @@ def read_start(text: str) -> Start:
     Raises:
         ValueError: there is none, or its number is none.
     """
-    kind, _, number = text.partition(":")
+    kind, colon, number = text.partition(":")
     try:
         match kind:
             case "draw":
-                return Draw(float(number or 0.3))
+                return Draw(float(number)) if colon else Draw()
             case "nearest":
-                return Nearest(int(number or 1024))
-            case "encoder" if not number:
+                return Nearest(int(number)) if colon else Nearest()
+            case "encoder" if not colon:
                 return Encoded()
     except ValueError as error:
-        raise ValueError(f"--start {text!r}: {error}") from error
+        raise ValueError(f"--start {text!r}: {error}; there are {STARTS}") from error
     raise ValueError(f"no start {text!r}{nearest(kind, ('draw', 'nearest', 'encoder'))}: there are {STARTS}")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.files import read_arrays, write_arrays, write_atomically
 from ganzoo.inference import Inference, decode
-from ganzoo.inversion.inverter import Auto, Inversion, inversions, joined
+from ganzoo.inversion.inverter import Auto, Interrupted, Inversion, inversions, invert
 from ganzoo.inversion.losses import Loss
 from ganzoo.inversion.solvers import Solver
 from ganzoo.inversion.spaces import named
@@ -61,7 +61,7 @@ class Found:
     """
 
     def __init__(self, folder: Path, keys: Sequence[str]) -> None:
-        self.file, self.keys = folder / "latents.npz", list(keys)
+        self.file, self.unfinished, self.keys = folder / "latents.npz", folder / "unfinished.npz", list(keys)
         kept = read_arrays(self.file) if self.file.is_file() else {}
         known = {str(key): row for row, key in enumerate(kept.get("key", ()))}
         arrays = {name: kept[name] for name in ARRAYS if name in kept}
@@ -88,6 +88,13 @@ class Found:
         if done:
             arrays = {name: np.stack([self.rows[i][name] for i in done]) for name in self.rows[done[0]]}
             write_arrays(self.file, {**arrays, "key": np.array([self.keys[i] for i in done])})
+
+    def save_unfinished(self, part: Inversion, names: Sequence[str]) -> None:
+        """Write how far the next images have come, beside what is found: the same command starts them anew."""
+        arrays = {name: values.numpy() for name, values in arrays_of(part).items()}
+        files = [names[i] for i in self.missing()[: len(part.loss)]]
+        write_arrays(self.unfinished, {**arrays, "names": np.array(files)})
+        print(f"ganzoo: how far the next {len(files)} have come is in {self.unfinished}", file=sys.stderr)
 
     def of_all(self, name: str) -> Tensor:
         """Return what was found of all images."""
@@ -128,6 +135,7 @@ def write_inversion(
     folder, started = Path(out), time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     space = named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
+    how.loss.check(space)
     y = None if isinstance(condition, str) else model.generator.condition.check(condition, len(x))
     found = Found(folder, keys_of(model, x, y, how.said))
     todo = found.missing()
@@ -135,10 +143,13 @@ def write_inversion(
         for rows, part in searched(model, x, condition if y is None else y, how, todo, space):
             found.add(rows, part)
             found.save()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(f"ganzoo: {len(found.rows)} of {len(x)} pictures are in {found.file}", file=sys.stderr)
+        if isinstance(stop, Interrupted):
+            found.save_unfinished(stop.found, names)
         raise
     found.save()  # without the rows of other pictures, and in this order
+    found.unfinished.unlink(missing_ok=True)
     seconds = time.perf_counter() - started
     draw(model, x, names, folder, found, how)
     table = numbers(x, names, found, how, seconds, len(todo))
@@ -167,14 +178,18 @@ def searched(
         done += len(part.loss)
         arrays = arrays_of(part)
         if how.space != "z":
-            second = joined(
-                list(
-                    inversions(
-                        *(model, x[rows], part.condition, space, At(part.latents)),
-                        *(how.solver, how.loss, 1, how.seed, False),
-                    )
+            try:
+                start = At(part.latents)
+                second = invert(
+                    *(model, x[rows], part.condition),
+                    space=space,
+                    start=start,
+                    solver=how.solver,
+                    loss=how.loss,
+                    progress=False,
                 )
-            )
+            except KeyboardInterrupt:
+                raise Interrupted(part) from None  # which is done in z
             arrays = {**arrays_of(second), "z": part.latents, "u": second.latents}
         yield rows, arrays
 

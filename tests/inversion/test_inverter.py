@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import ganzoo.latent
-from ganzoo.inference import Inference
+from ganzoo.inference import Inference, decode
 from ganzoo.inversion import (
     LBFGS,
     Adam,
@@ -16,6 +17,7 @@ from ganzoo.inversion import (
     Encoded,
     Features,
     InDomain,
+    Interrupted,
     Masked,
     Nearest,
     Pixels,
@@ -25,6 +27,7 @@ from ganzoo.inversion import (
 )
 from ganzoo.inversion.inverter import inversions
 from ganzoo.inversion.losses import Loss
+from ganzoo.inversion.spaces import named
 from ganzoo.inversion.tune import Tune
 from ganzoo.networks import DCGANGenerator
 from ganzoo.priors import Coded, Normal, Uniform
@@ -78,7 +81,8 @@ SPACES = ["z", "maps:body.4", "codes:body.2:3"]
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("solver", [LBFGS(8), Adam(5)], ids=["lbfgs", "adam"])
 def test_an_image_has_one_answer_alone_in_company_in_any_order(space, solver):
-    same_in_company({"space": space, "solver": solver, "loss": Pixels() + 0.01 * Shell(), "restarts": 2})
+    loss = Pixels() + 0.01 * Shell() if space == "z" else Pixels()
+    same_in_company({"space": space, "solver": solver, "loss": loss, "restarts": 2})
 
 
 @pytest.fixture
@@ -177,6 +181,37 @@ def test_of_several_starts_the_best_is_kept_for_each_image():
     assert torch.equal(best.evaluations, sum(one.evaluations for one in single))
 
 
+class Lost(Loss):
+    """Pixels; no number where a value of (images, latents), [n], is negative."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def against(self, x, model):
+        measure = Pixels().against(x, model)
+        return lambda images, u, rows: measure(images, u, rows) * torch.where(self.value(images, u) < 0, math.nan, 1.0)
+
+
+@pytest.mark.parametrize("solver", [LBFGS(3), Adam(3), Stay()], ids=["lbfgs", "adam", "stay"])
+def test_a_start_whose_loss_is_no_number_is_the_last_choice(solver):
+    own, x = model(), torch.rand(3, 1, 8, 8) * 2 - 1
+    how = {"start": Draw(1.0), "solver": solver, "loss": Lost(lambda images, u: u[:, 0])}
+    single = [invert(own, x, seed=seed, **how) for seed in range(6)]
+    lost = [seed for seed, one in enumerate(single) if not one.loss.isfinite().any()]
+    assert 0 < len(lost) < 6
+    best = invert(own, x, restarts=6, **how)
+    assert best.loss.isfinite().all()
+    for seed in lost:
+        assert torch.equal(single[seed].latents, own.latents(1, seed).expand(3, -1))
+
+
+def test_a_class_whose_loss_is_no_number_is_not_found():
+    own = Inference({"generator": Flipped().eval()})
+    loss = Lost(lambda images, u: images.flatten(1).mean(1))
+    found = invert(own, torch.rand(4, 1, 8, 8) * 2 - 1, "auto", start=Draw(1.0), loss=loss)
+    assert found.loss.isfinite().all()
+
+
 def test_the_class_is_found():
     own = dcgan(num_classes=3)
     y = torch.tensor([0, 1, 2, 2, 1, 0])
@@ -242,6 +277,113 @@ def test_it_is_a_function_of_ganzoo_latent_too():
     assert ganzoo.latent.invert is invert
 
 
+def read_only(values):
+    array = np.array(values)
+    array.flags.writeable = False
+    return array
+
+
+class Noisy(Translate):
+    """A translator with a z."""
+
+    def __init__(self):
+        super().__init__()
+        self.prior = Normal(4)
+
+    def forward(self, z, y=None):
+        return (super().forward(z, y) + z.mean(1)[:, None, None, None]).tanh()
+
+
+@pytest.mark.parametrize("like", [np.asarray, read_only, lambda x: np.flip(np.flip(x).copy()), np.float64])
+def test_arrays_of_numpy_are_taken_like_tensors(like):
+    own, x, z = dcgan(num_classes=3), torch.rand(3, 1, 16, 16) * 2 - 1, torch.ones(3, 12)
+    mask = torch.eye(16)
+    how = {"solver": LBFGS(3)}
+    found = invert(own, x, torch.tensor([0, 2, 1]), start=At(z), loss=Masked(Pixels(), mask), **how)
+    for y in ([0, 2, 1], np.array([0, 2, 1]), read_only([0, 2, 1]), np.array([0, 2, 1], dtype=np.uint8)):
+        arrays = {"start": At(like(z.numpy())), "loss": Masked(Pixels(), like(mask.numpy()))}
+        assert torch.equal(invert(own, like(x.numpy()), y, **arrays, **how).latents, found.latents)
+    one = invert(own, x, 2, **how)
+    assert torch.equal(invert(own, x, np.int64(2), **how).latents, one.latents)
+    assert one.condition.tolist() == [2, 2, 2]
+
+
+def test_an_array_of_numpy_is_what_a_translator_is_told():
+    own, x = Inference({"generator": Noisy().eval()}), torch.rand(2, 1, 8, 8)
+    found = invert(own, x, x, solver=LBFGS(2))
+    assert torch.equal(invert(own, x.numpy(), x.numpy(), solver=LBFGS(2)).latents, found.latents)
+
+
+# -- interrupted
+
+
+class Stopped(Loss):
+    """Pixels; Ctrl-C comes when they are measured for the nth time."""
+
+    def __init__(self, nth):
+        self.left = nth
+
+    def against(self, x, model):
+        measure = Pixels().against(x, model)
+
+        def counted(images, u, rows):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            return measure(images, u, rows)
+
+        return counted
+
+
+@pytest.mark.parametrize("solver", [LBFGS(20), Adam(20)], ids=["lbfgs", "adam"])
+@pytest.mark.parametrize("space", ["z", "maps:body.4"])
+def test_the_best_so_far_outlives_ctrl_c(solver, space):
+    own, x = dcgan(), torch.rand(3, 1, 16, 16) * 2 - 1
+    how = {"space": space, "solver": solver}
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, loss=Stopped(12), **how)
+    found, whole = stop.value.found, invert(own, x, **how)
+    assert (found.loss < whole.history[:, 0]).all()
+    assert (found.loss >= whole.loss).all()
+    torch.testing.assert_close(found.loss, (found.images - x).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found.images, decode(named(own.generator, space), found.latents), rtol=0, atol=1e-6)
+    assert [len(row.unique()) for row in found.history] == [1, 1, 1]
+    assert all(a.shape == b.shape for a, b in zip(found[:6], whole[:6], strict=True))
+    assert found.evaluations.tolist() == [11, 11, 11] or isinstance(solver, LBFGS)
+
+
+def test_what_is_found_is_the_best_of_the_restarts_and_classes_so_far():
+    own = dcgan(num_classes=3)
+    y = torch.tensor([2, 2, 0, 1])
+    x = own.sample(4, condition=y)
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, "auto", solver=LBFGS(5), start=Nearest(64), loss=Stopped(65), restarts=9)
+    found = stop.value.found
+    torch.testing.assert_close(found.loss, (found.images - x).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found.images, own.decode(found.latents, found.condition), rtol=0, atol=1e-6)
+    one = [invert(own, x, k, solver=LBFGS(1), start=Nearest(64)).history[:, 0] for k in range(3)]
+    assert (found.loss < torch.stack(one).min(dim=0).values).all()
+
+
+def test_parts_that_were_done_are_kept_as_they_are(monkeypatch):
+    own, x = dcgan(), torch.rand(20, 1, 16, 16) * 2 - 1
+    monkeypatch.setattr("ganzoo.inversion.inverter.PART", 16)
+    whole = invert(own, x, solver=LBFGS(3, trials=1))
+    with pytest.raises(Interrupted) as stop:
+        invert(own, x, solver=LBFGS(3, trials=1), loss=Stopped(6))
+    found = stop.value.found
+    for name in ("latents", "images", "loss", "history", "evaluations", "way"):
+        assert torch.equal(getattr(found, name)[:16], getattr(whole, name)[:16])
+    assert len(found.latents) == 20
+    assert (found.loss[16:] <= whole.history[16:, 0]).all()
+
+
+def test_before_anything_is_found_ctrl_c_is_what_it_was():
+    with pytest.raises(KeyboardInterrupt) as stop:
+        invert(model(), torch.zeros(2, 1, 8, 8), loss=Stopped(1))
+    assert not isinstance(stop.value, Interrupted)
+
+
 # -- tuning
 
 
@@ -289,8 +431,17 @@ def test_tuning_needs_pivots_in_z():
         next(Tune(5).each(own, x, pivots))
     with pytest.raises(ValueError, match="tuning needs 1 pivots in z, got 2 in z"):
         next(Tune(5).each(own, x[:1], invert(own, x, solver=LBFGS(2))))
-    with pytest.raises(ValueError, match="steps and lr must be positive"):
-        Tune(0)
+    for steps, lr in ((0, 1), (1, 0), (1, math.inf), (1, math.nan)):
+        with pytest.raises(ValueError, match=f"steps and lr must be positive and finite, got {steps} and {lr}"):
+            Tune(steps, lr)
+
+
+def test_tuning_that_finds_no_number_leaves_g_as_it_was():
+    own, x = dcgan(), torch.rand(1, 1, 16, 16) * 2 - 1
+    pivots = invert(own, x, solver=LBFGS(2))
+    (one,) = Tune(3, loss=Lost(lambda images, u: -u[:, 0].square() - 1)).each(own, x, pivots)
+    torch.testing.assert_close(one.image, pivots.images[0], rtol=0, atol=1e-5)
+    assert torch.equal(one.generator.body[0].weight, own.generator.body[0].weight)
 
 
 # -- bad input
@@ -311,6 +462,7 @@ OK = torch.zeros(2, 1, 8, 8)
     [
         ({"x": torch.zeros(2, 1, 8, 7)}, r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got"),
         ({"x": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)}, "of floats"),
+        ({"x": np.zeros((2, 1, 8, 8), dtype=np.uint8)}, r"expected images \[N, 1, 8, 8\] of floats in \[-1, 1\], got"),
         ({"x": OK[:0]}, "no images to invert: give one or more"),
         ({"x": torch.stack([OK[0], OK[0] + math.nan])}, r"those with the numbers \[1\] are not"),
         ({"x": OK + 200}, r"images must be finite and in \[-1, 1\]: those with the numbers \[0, 1\] are not"),
@@ -320,15 +472,47 @@ OK = torch.zeros(2, 1, 8, 8)
         ({"space": "W"}, "no space 'W'"),
         ({"space": dcgan().generator.spaces["z"]}, "the space is of another generator"),
         ({"restarts": 0}, "restarts must be 1 or more, got 0"),
-        ({"seed": -1}, "a seed is a whole number"),
+        ({"seed": -1}, "a seed is a whole number from 0 to 4294967295, got -1"),
+        ({"seed": -1, "restarts": 3}, "a seed is a whole number from 0 to 4294967295, got -1"),
+        ({"seed": 2**63}, "a seed is a whole number from 0 to 4294967295, got 9223372036854775808"),
+        ({"seed": 2**32 - 1, "restarts": 2}, "a seed is a whole number from 0 to 4294967295, got 4294967296"),
+        ({"seed": 1.5}, r"a seed is a whole number from 0 to 4294967295, got 1\.5"),
+        ({"seed": "1"}, "a seed is a whole number from 0 to 4294967295, got 1"),
+        ({"start": Encoded(), "restarts": 3}, "3 restarts would all start where Encoded does: use Draw or Nearest"),
+        ({"start": At(torch.zeros(2, 4)), "restarts": 2}, "2 restarts would all start where At does"),
         ({"loss": Scalar()}, r"a loss must be one number for each of 16 images, got \[\]"),
         ({"loss": Masked(Pixels(), torch.ones(9, 8))}, "expected a mask of 2 images"),
+        ({"condition": np.array([1, 2])}, "this generator is unconditional: leave labels out"),
         ({"start": At(torch.zeros(2, 3))}, r"expected latents \[2, 4\] to start at"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):
     with pytest.raises(ValueError, match=message):
         invert(model(), **{"x": OK, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("loss", "space", "prior", "message"),
+    [
+        (Pixels() + 0.1 * Shell(), "maps:net.0", Normal(4), "Shell is of .*: leave it out in the space maps:net.0"),
+        (
+            Masked(Pixels() + Shell(0), torch.eye(8)),
+            "codes:net.0:2",
+            Normal(4),
+            "leave it out in the space codes:net.0:2",
+        ),
+        (Shell(), "z", Uniform(4), r"Shell is of latents that are drawn from N\(0, I\): leave it out in the space z"),
+        (2 * InDomain(), "maps:net.0", Normal(4), "InDomain is of z, .*: leave it out in the space maps:net.0"),
+    ],
+)
+def test_a_loss_of_latents_is_refused_where_it_means_nothing(loss, space, prior, message):
+    with pytest.raises(ValueError, match=message):
+        invert(model(prior=prior, encoder=ToLatent(dim=4)), OK, loss=loss, space=space)
+
+
+def test_a_shell_is_where_draws_are_in_another_space_of_gs_own():
+    found = invert(make("IBGAN").eval().published["generator"], OK, space="r", loss=Pixels() + 100 * Shell())
+    torch.testing.assert_close(found.latents.norm(dim=1), torch.full((2,), 4**0.5), rtol=0, atol=0.05)
 
 
 def test_classes_that_there_are_not_are_refused():

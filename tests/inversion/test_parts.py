@@ -55,6 +55,9 @@ def test_losses_add_up_with_their_weights():
     torch.testing.assert_close(measured(loss, a, b, u), expected)
     with pytest.raises(ValueError, match="weights must be finite"):
         math.inf * Pixels()
+    for radius in (-1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"radius must be 0 or more and finite, got {radius}"):
+            Shell(radius)
 
 
 def test_the_shell_is_where_draws_are():
@@ -214,8 +217,9 @@ def test_a_draw_is_a_share_of_the_latent_of_a_seed():
     assert torch.equal(z, 0.3 * own.generator.prior.seeded([5, 5, 5]))
     coded = model(prior=Coded(Normal(3), (4,), 1))
     assert Draw()(coded, pictures(), None, 0)[:, 3:7].eq(0.25).all()
-    with pytest.raises(ValueError, match="scale must be positive"):
-        Draw(0)
+    for scale in (0, -1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=rf"scale must be positive and finite, got {scale}"):
+            Draw(scale)
 
 
 def test_the_nearest_sample_is_found_and_of_the_right_class():
@@ -232,8 +236,21 @@ def test_the_nearest_sample_is_found_and_of_the_right_class():
         dim=1
     ).nonzero().tolist() == [[4]]
     assert Nearest(9, 0.5)(coded, x, None, 0)[:, 3:7].sum(1).eq(1).all()
-    with pytest.raises(ValueError, match="n must be at least 1 and scale positive"):
-        Nearest(0)
+    for n, scale in ((0, 1), (2**16 + 1, 1), (4, 0), (4, math.inf), (4, math.nan)):
+        with pytest.raises(ValueError, match=rf"n must be from 1 to 65536 and .* got {n} and {scale}"):
+            Nearest(n, scale)
+
+
+class Holes(ToImage):
+    """Latents whose first number is negative have no image."""
+
+    def forward(self, z, y=None):
+        return super().forward(z, y) * torch.where(z[:, 0] < 0, math.nan, 1.0)[:, None, None, None]
+
+
+def test_a_sample_that_is_no_image_is_never_the_nearest():
+    own = Inference({"generator": Holes(prior=Normal(4)).eval()})
+    assert (Nearest(40)(own, pictures(), None, 0)[:, 0] > 0).all()
 
 
 def test_an_encoder_and_given_latents_are_starts():
@@ -243,6 +260,8 @@ def test_an_encoder_and_given_latents_are_starts():
     assert torch.equal(At(torch.ones(3, 4))(own, x, None, 0), torch.ones(3, 4))
     with pytest.raises(ValueError, match=r"expected latents \[3, 4\] to start at, got \[2, 4\]"):
         At(torch.ones(2, 4))(own, x, None, 0)
+    with pytest.raises(ValueError, match="latents to start at must be finite"):
+        At(torch.tensor([[0, math.nan]]))
     with pytest.raises(ValueError, match="this model has no encoder"):
         Encoded()(model(), x, None, 0)
 
@@ -313,7 +332,8 @@ def test_layers_are_seen_as_they_were_though_the_next_one_works_in_place():
     ("G", "name", "message"),
     [
         (dcgan, "maps:body.99", "DCGANGenerator has no layer 'body.99': it has label, body, body.0"),
-        (dcgan, "codes:body.3:1", "several codes are 2 or more, got 1"),
+        (dcgan, "codes:body.3:1", "several codes are from 2 to 256, got 1"),
+        (dcgan, "codes:body.3:999999999", "several codes are from 2 to 256, got 999999999"),
         (dcgan, "codes:body.3", "no space 'codes:body.3': there are z, maps:LAYER and codes:LAYER:K"),
         (dcgan, "w", "no space 'w': there are z, maps:LAYER and codes:LAYER:K"),
         (Skipping, "maps:first", "layer 'first' is not all that the image is made of"),

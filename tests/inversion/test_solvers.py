@@ -193,8 +193,12 @@ def test_a_loss_that_is_one_number_is_refused(solver):
         lambda: LBFGS(trials=0),
         lambda: LBFGS(tolerance=-1),
         lambda: LBFGS(tolerance=math.nan),
+        lambda: LBFGS(tolerance=math.inf),
+        lambda: LBFGS(10**9),
         lambda: Adam(0),
+        lambda: Adam(10**9),
         lambda: Adam(lr=0),
+        lambda: Adam(lr=math.inf),
         lambda: Adam(beta1=1),
     ],
 )

@@ -12,7 +12,7 @@ from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
-from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, writing
+from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, losses, writing
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
 from ganzoo.photos import how_fitted, read_images, size_of
@@ -20,6 +20,7 @@ from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import ToLatent, make
 
 FILES = ["a.png", "b.png", "c.png"]
+THOSE_WITH_ONE = "of the models that come with ganzoo dcgan-mnist-encoder and dcgan-peeps-encoder have one,"
 
 
 @pytest.fixture
@@ -129,6 +130,44 @@ def test_what_was_found_is_kept_when_it_is_interrupted_and_the_rest_follows(home
     run("nsgan", *FILES, "--out", "o")
     assert len(calls) == 4
     assert torch.equal(kept(home / "o").z, whole)
+
+
+@pytest.mark.parametrize(
+    ("nth", "words"),
+    [(4, []), (4, ["--space", "maps:net.0"]), (12, ["--space", "maps:net.0"])],
+    ids=["z", "z before maps", "maps"],
+)
+def test_how_far_a_part_has_come_is_kept_when_it_is_interrupted(nth, words, home, monkeypatch, capsys):
+    run("nsgan", *FILES, *words, "--out", "whole")
+    whole, of_latents = kept(home / "whole"), losses.Pixels.against
+    calls = []
+
+    def interrupted(self, x, model):
+        measure = of_latents(self, x, model)
+
+        def counted(*arguments):
+            calls.append(1)
+            if len(calls) == nth:
+                raise KeyboardInterrupt
+            return measure(*arguments)
+
+        return counted
+
+    monkeypatch.setattr(losses.Pixels, "against", interrupted)
+    assert main(["invert", "nsgan", *FILES, *words, "--steps", "6", "--out", "o"]) == 130
+    said = capsys.readouterr().err
+    assert "0 of 3 pictures are in o/latents.npz" in said
+    assert "how far the next 3 have come is in o/unfinished.npz" in said
+    z, extra = load_latents(home / "o" / "unfinished.npz")
+    assert extra["names"].tolist() == FILES
+    np.testing.assert_allclose(ganzoo.load("nsgan").decode(z).numpy(), extra["images"], rtol=0, atol=1e-6)
+    assert torch.equal(z, whole.z) == (nth == 12)
+    assert not (home / "o" / "latents.npz").exists()
+    run("nsgan", *FILES, *words, "--out", "o")
+    assert not (home / "o" / "unfinished.npz").exists()
+    again = kept(home / "o")
+    assert torch.equal(again.z, whole.z)
+    assert all(np.array_equal(again.extra[name], whole.extra[name]) for name in whole.extra)
 
 
 @pytest.mark.parametrize("name", ["imageencoder", "iterativeencoder"])
@@ -250,16 +289,50 @@ def test_losses_are_named(loss, home):
         (["nsgan", "a.png", "--space", "maps:net.9"], "ToImage has no layer 'net.9'"),
         (["nsgan", "a.png", "--space", "maps"], "no space 'maps'"),
         (["nsgan", "a.png", "--loss", "pixel"], "no loss 'pixel': did you mean 'pixels'?"),
+        (["nsgan", "a.png", "--loss", "pixels:abc"], "no loss 'pixels:abc': did you mean 'pixels'?: there are pixels,"),
+        (["nsgan", "a.png", "--loss", "pixels+shell:"], "no loss 'shell:': did you mean 'shell'?"),
+        (["nsgan", "a.png", "--loss", "pixels+shell:0.5"], "no loss 'shell:0.5': did you mean 'shell'?"),
+        (["nsgan", "a.png", "--loss", "features:net.1"], "no loss 'features:net.1': there are pixels, shell, digits,"),
+        (["nsgan", "a.png", "--loss", "digits:net.1"], "no loss 'digits:net.1': did you mean 'digits'?"),
+        (
+            ["nsgan", "a.png", "--loss", "lpips:resnet"],
+            "there are pixels, shell, digits, discriminator, lpips, lpips:vgg,",
+        ),
+        (["nsgan", "a.png", "--loss", "vgg16:"], "no loss 'vgg16:': did you mean 'vgg16:FILE'?"),
+        (["nsgan", "a.png", "--loss", "pixels+"], "no loss '': there are pixels"),
         (
             ["nsgan", "a.png", "--loss", "x*pixels"],
             "a loss is such as pixels+0.1*shell, got 'x*pixels': 'x' is no number",
         ),
         (["nsgan", "a.png", "--loss", "vgg16:no.pth"], "no weights of VGG-16 at no.pth: download https://"),
         (["nsgan", "a.png", "--loss", "indomain"], "InDomain needs a model with an encoder"),
+        (["nsgan", "a.png", "--space", "maps:net.0", "--loss", "pixels+0.1*shell"], "leave it out in the space maps:"),
+        (["imageencoder", "a.png", "--space", "maps:net.0", "--loss", "indomain"], "leave it out in the space maps:"),
         (["nsgan", "a.png", "--start", "drew"], "no start 'drew': did you mean 'draw'?"),
         (["nsgan", "a.png", "--start", "draw:x"], "--start 'draw:x': could not convert string to float"),
-        (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be at least 1"),
-        (["nsgan", "a.png", "--method", "hybrid"], "this model has no encoder"),
+        (["nsgan", "a.png", "--start", "draw:"], "there are nearest:1024, draw:0.3, encoder"),
+        (["nsgan", "a.png", "--start", "draw:inf"], "--start 'draw:inf': scale must be positive and finite, got inf"),
+        (["nsgan", "a.png", "--start", "nearest:9.5"], "there are nearest:1024, draw:0.3, encoder"),
+        (["imageencoder", "a.png", "--start", "encoder:"], "no start 'encoder:': did you mean 'encoder'?"),
+        (["nsgan", "a.png", "--start", "nearest:0"], "--start 'nearest:0': n must be from 1 to"),
+        (["nsgan", "a.png", "--start", "nearest:999999999"], "n must be from 1 to 65536 and scale positive"),
+        (["nsgan", "a.png", "--space", "codes:net.0:999999999"], "several codes are from 2 to 256, got 999999999"),
+        (["nsgan", "a.png", "--steps", "999999999"], "steps at most 100000"),
+        (
+            ["nsgan", "a.png", "--seed", "-1", "--restarts", "3"],
+            "a seed is a whole number from 0 to 4294967295, got -1",
+        ),
+        (["nsgan", "a.png", "--seed", str(2**63)], "a seed is a whole number from 0 to 4294967295, got 92233720"),
+        (
+            ["imageencoder", "a.png", "--method", "hybrid", "--restarts", "2"],
+            "2 restarts would all start where Encoded does: use Draw or Nearest",
+        ),
+        (["nsgan", "a.png", "--method", "hybrid"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
+        (["nsgan", "a.png", "--method", "encoder"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
+        (
+            ["nsgan", "a.png", "--start", "encoder"],
+            "and `ganzoo fit --config models/imageencoder --config data/NAME --generator nsgan` trains one",
+        ),
         (["nsgan", "a.png", "--method", "hybrid", "--start", "draw:1"], "--method hybrid starts at the encoder"),
         (["nsgan", "a.png", "--method", "tune", "--space", "maps:net.0"], "--method tune has its pivots in z"),
         (["nsgan", "a.png", "--steps", "-1"], "steps, memory and trials must be 1 or more"),
