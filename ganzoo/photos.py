@@ -55,6 +55,17 @@ def read_whole(file: str | Path, channels: int) -> Tensor:
     return to_float(pil_to_tensor(opened(file, channels)))
 
 
+def channels_for(file: str | Path, channels: int) -> int:
+    """Return how many channels a picture is read with that a model of so many edits: of a grey one 2 more for colours.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    red, green, blue = opened(file, 3).split()
+    grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    return channels if channels > 2 or grey else channels + 2
+
+
 def middle_of(width: int, height: int, image_shape: Sequence[int]) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of the middle that ``read_images`` cuts out, in whole pixels."""
     _, h, w = image_shape
