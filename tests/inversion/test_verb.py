@@ -15,7 +15,10 @@ from ganzoo.inference import Inference
 from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, writing
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
+from ganzoo.models import NSGAN
+from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.photos import how_fitted, read_images, size_of
+from ganzoo.priors import Normal
 from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import ToLatent, make
 
@@ -292,6 +295,38 @@ def test_it_says_how_pictures_were_fitted(home, capsys):
     assert size_of("wide.png") == (40, 20)
     run("nsgan", "wide.png", "--out", "o")
     assert "ganzoo: wide.png (40 x 20): its middle, resized to 8 x 8, grey\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("film.gif", "film.gif (8 x 8): the first of its 2 frames, grey"),
+        ("turned.png", "turned.png (8 x 8): turned as the camera was held"),
+        ("clear.png", "clear.png (8 x 8): what is transparent on white, grey"),
+        ("sixteen.png", "sixteen.png (8 x 8): what is transparent on white"),
+        ("opaque.png", "opaque.png (8 x 8): grey"),
+    ],
+)
+def test_it_says_what_it_leaves_out_turns_and_fills(name, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shades = [Image.fromarray(np.full((8, 8), shade, dtype=np.uint8)) for shade in (40, 200)]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    shades[0].save("film.gif", save_all=True, append_images=shades[1:])
+    shades[0].save("turned.png", exif=turned)
+    Image.new("RGBA", (8, 8), (9, 9, 9, 120)).save("clear.png")
+    Image.new("RGBA", (8, 8), (9, 9, 9, 255)).save("opaque.png")
+    Image.fromarray(np.full((8, 8), 300, dtype=np.uint16)).save("sixteen.png", transparency=20)
+    assert how_fitted([name], (1, 8, 8)) == [said]
+
+
+@pytest.mark.parametrize("verb", [["invert", "points", "a.png"], ["paint", "points", "a.png", "b.png"]])
+def test_a_model_of_points_has_no_pictures(verb, tmp_path, monkeypatch, refused):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8)).save("a.png")
+    publish(NSGAN(MLPGenerator((2,), Normal(3), width=4), MLPDiscriminator((2,), width=4)).eval(), "points", {})
+    said = refused(*verb, "--out", "o")
+    assert said == "pictures have 1 to 4 channels, the model's images have the shape (2,): choose another model"
 
 
 def test_encoders_are_in_the_model(home):
