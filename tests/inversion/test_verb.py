@@ -12,7 +12,8 @@ from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
-from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, writing
+from ganzoo.inversion import LBFGS, At, Masked, Pixels, Tune, invert, writing
+from ganzoo.inversion.tuning import folders_of
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
 from ganzoo.models import NSGAN
@@ -156,6 +157,62 @@ def test_tuned_generators_are_published(home, capsys):
     assert (home / "o" / "tuned.png").is_file()
 
 
+def test_the_numbers_of_tuning_stand_beside_those_of_the_search(home):
+    run("nsgan", "a.png", "b.png", "--method", "tune", "--tune_steps", "3", "--layers", "net.2", "--out", "o")
+    table = json.loads((home / "o" / "metrics.json").read_text(), parse_constant=pytest.fail)
+    tuned = table["tuned"]
+    assert (tuned["steps"], tuned["layers"], table["mean"]["ssim"]) == (3, ["net.2"], None)  # too small for a window
+    model, x, z = ganzoo.load("nsgan"), read_images(FILES[:2], (1, 8, 8)), kept(home / "o").z
+    found = list(Tune(3, layers=["net.2"]).each(model, x, invert(model, x, solver=LBFGS(6))))
+    for i, row in enumerate(tuned["images"]):
+        assert (row["file"], row["evaluations"]) == (FILES[i], 4)
+        assert (row["loss"], row["start"]) == pytest.approx((found[i].loss, found[i].history[0]))
+        assert row["history"] == pytest.approx(found[i].history)
+        made = ganzoo.load(f"o/tuned/{'ab'[i]}").decode(z[i : i + 1])
+        assert row["mse"] == pytest.approx((made - x[i]).square().mean().item(), rel=1e-4)
+    assert tuned["mean"]["mse"] == pytest.approx(np.mean([row["mse"] for row in tuned["images"]]))
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (["a.png", "b.jpg"], ["a", "b"]),
+        (["a.png", "a.jpg", "1-a.png"], ["0-a", "1-1-a", "2-1-a"]),
+        (["A.png", "a.png"], ["0-A", "1-a"]),
+        (["...png", ".. .png", "?.png"], ["0-picture", "1-picture", "2-picture"]),
+        (["my cat: 1/2?.png".replace("/", chr(92)), "-rf.png", "été.png"], ["my_cat_1_2", "rf", "été"]),
+        (["x" * 90 + "1.png", "x" * 90 + "2.png"], ["0-" + "x" * 80, "1-" + "x" * 80]),
+    ],
+)
+def test_folders_of_tuned_generators_are_safe_and_distinct(names, folders):
+    assert folders_of(names) == folders
+
+
+def test_without_steps_there_is_no_way_and_no_loss_to_draw(home, capsys):
+    run("imageencoder", "a.png", "--out", "o")
+    assert "beside it sheet.png, loss.png, way.gif, metrics.json" in capsys.readouterr().out
+    run("imageencoder", "a.png", "--method", "encoder", "--out", "o")
+    assert "beside it sheet.png, metrics.json" in capsys.readouterr().out
+    assert sorted(path.name for path in (home / "o").iterdir()) == ["latents.npz", "metrics.json", "sheet.png"]
+
+
+def test_the_way_says_its_steps_and_white_tiles_are_seen(home):
+    """Of 6 steps the moments 0 to 6, each under its number."""
+    Image.new("L", (8, 8), 255).save("white.png")
+    run("nsgan", "white.png", "--out", "o")
+    with Image.open("o/way.gif") as way:
+        heads = []
+        for frame in range(way.n_frames):
+            way.seek(frame)
+            heads.append(np.asarray(way.convert("L"))[:28].tobytes())
+    assert len(set(heads)) == len(heads) == 7
+    with Image.open("o/sheet.png") as sheet:
+        tile = np.asarray(sheet)[-52:, -202:-150]
+    assert (tile[:2] == 160).all()
+    assert (tile[2:50, 2:50] == 255).all()
+    assert (tile[:, :2] == 160).all()
+
+
 def test_another_space_starts_at_z_and_keeps_both(home):
     run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
     z, extra = kept(home / "o")
@@ -163,6 +220,13 @@ def test_another_space_starts_at_z_and_keeps_both(home):
     assert torch.equal(z, invert(model, x, solver=LBFGS(6)).latents)
     assert extra["u"].shape == (3, 16)
     assert (extra["loss"] < (model.decode(z) - x).square().mean(dim=(1, 2, 3)).numpy()).all()
+    in_z = invert(model, x, solver=LBFGS(6))
+    second = invert(model, x, space="maps:net.0", start=At(z), solver=LBFGS(6))
+    assert np.array_equal(extra["history"], torch.cat([in_z.history, second.history], dim=1).numpy())
+    assert np.array_equal(extra["evaluations"], (in_z.evaluations + second.evaluations).numpy())
+    rows = json.loads((home / "o" / "metrics.json").read_text())["images"]
+    assert [row["start"] for row in rows] == in_z.history[:, 0].tolist()
+    assert [row["evaluations"] for row in rows] == extra["evaluations"].tolist()
 
 
 def test_the_class_is_looked_for_given_or_each(home):
@@ -231,9 +295,35 @@ def test_latents_that_were_damaged_are_not_taken_up(home, refused):  # noqa: F81
     arrays = dict(np.load(home / "o" / "latents.npz"))
     np.savez(home / "o" / "latents.npz", **{**arrays, "loss": arrays["loss"][:2]})
     said = refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
-    assert said == "o/latents.npz holds other rows than keys: remove it, or choose another --out"
+    wrong = "o/latents.npz has an array loss that has not 3 rows, one for each key"
+    assert said == f"{wrong}: remove it, or choose another --out"
     (home / "o" / "latents.npz").write_bytes(b"PK no npz")
     assert "o/latents.npz" in refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
+
+
+@pytest.mark.parametrize("lost", ["key", "z", "images", "loss", "history", "evaluations", "y", "u"])
+def test_latents_that_lack_an_array_are_one_line(lost, home, refused):  # noqa: F811
+    words = ["cgan", "a.png", "--labels", "1", "--space", "maps:net.0", "--steps", "1", "--start", "draw", "--out", "o"]
+    assert main(["invert", *words]) == 0
+    arrays = dict(np.load("o/latents.npz"))
+    arrays.pop(lost)
+    np.savez("o/latents.npz", **arrays)
+    said = refused("invert", *words)
+    assert said == f"o/latents.npz has no array {lost}: remove it, or choose another --out"
+
+
+def test_only_what_is_drawn_is_kept_of_the_way(home, monkeypatch):
+    """Of a layer with large maps as of z: pictures in 8 bits, of the first images."""
+    monkeypatch.setattr(writing, "SHOWN", 2)
+    run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
+    first = kept(home / "o")
+    assert "way" not in first.extra
+    assert (first.extra["frames"].shape, first.extra["frames"].dtype) == ((2, 18, 1, 8, 8), np.uint8)
+    looked = []
+    monkeypatch.setattr(writing, "inversions", spy(looked))
+    run("nsgan", *FILES[1:], "--space", "maps:net.0", "--out", "o")
+    assert looked == [1, 1]  # in z and in the layer: the way of c.png was not kept
+    assert torch.equal(kept(home / "o").z, first.z[1:])
 
 
 @pytest.mark.parametrize("loss", ["pixels+0.05*digits", "0.5*pixels+1e-3*discriminator", "pixels+2*indomain"])
