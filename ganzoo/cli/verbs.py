@@ -81,13 +81,19 @@ def traverse(rest: list[str]) -> int:
 
 def arithmetic(rest: list[str]) -> int:
     """Write sums and differences of latents."""
-    parser = Parser(prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds or FILE.")
+    parser = Parser(
+        prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds, FILE or pictures."
+    )
     parser.add_argument("model", help=MODEL)
     parser.add_argument(
-        "--plus", action="append", required=True, help="seeds such as 1,2,3, FILE.npz or FILE.npz:CLASS"
+        "--plus",
+        action="append",
+        required=True,
+        help="seeds such as 1,2,3, FILE.npz, FILE.npz:CLASS, or pictures such as a.png,b.png: by the encoder, or by"
+        " inversion where there is none",
     )
     parser.add_argument("--minus", action="append", default=[], help="the same, subtracted")
-    parser.add_argument("--labels", help="the class to show (conditional models)")
+    parser.add_argument("--labels", help="the class of pictures, and to show (conditional models)")
     parser.add_argument("--out", default="arithmetic", help="folder (default: arithmetic)")
     given = parser.parse_args(rest)
     refuse_overwriting(given.out, *given.plus, *given.minus)
@@ -95,7 +101,7 @@ def arithmetic(rest: list[str]) -> int:
 
     model, labels = load(given.model), parse_labels(given.labels)
     model.generator.condition.check(labels, 1)
-    plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
+    plus, minus = ([inputs.of_term(model, term, labels) for term in terms] for terms in (given.plus, given.minus))
     titles = [inputs.title(term) for term in (*given.plus, *given.minus)]
     print(verbs.add(model, plus, minus, given.out, labels, titles))
     return 0
@@ -105,8 +111,8 @@ def edit(rest: list[str]) -> int:
     """Write latents moved along the direction of an attribute."""
     parser = start("edit", "Move latents along a direction.", seeds="0-7")
     parser.add_argument("--direction", help="FILE.npz that holds one, or FILE.npz:2 for number 2")
-    parser.add_argument("--positive", help="latents with the attribute: FILE.npz, FILE.npz:CLASS or seeds")
-    parser.add_argument("--negative", help="latents without it")
+    parser.add_argument("--positive", help="what has the attribute: FILE.npz, FILE.npz:CLASS, seeds or a.png,b.png")
+    parser.add_argument("--negative", help="what lacks it")
     parser.add_argument(
         "--digit",
         type=int,
@@ -126,7 +132,8 @@ def edit(rest: list[str]) -> int:
     if given.direction:
         q = inputs.of_direction(given.direction)
     elif given.positive:
-        q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
+        own = (parse_labels(given.labels) or [])[:1] or None
+        q = mean_difference(*([inputs.of_term(model, term, own)] for term in (given.positive, given.negative)))
     else:
         q = digits.class_direction(model, given.digit, labels and labels[:1])
     print(verbs.edit(model, z, q, strengths, given.out, labels, names))

@@ -87,6 +87,32 @@ def test_pictures_are_inverted_for_verbs_where_there_is_no_encoder(verb, name, h
     assert ("y" in extra) == (name == "cgan")
 
 
+@pytest.mark.parametrize("name", ["nsgan", "imageencoder", "cgan"])
+def test_pictures_are_terms_of_arithmetic(name, home, capsys):
+    labels = [1] if name == "cgan" else None
+    words = ["--labels", "1"] if labels else []
+    assert main(["arithmetic", name, "--plus", "a.png,b.png", "--minus", "c.png", "--plus", "3", *words]) == 0
+    model, x = ganzoo.load(name), read_images(FILES, (1, 8, 8))
+    z = model.encode(x) if name == "imageencoder" else invert(model, x, labels).latents
+    expected = z[:2].mean(dim=0) - z[2] + model.generator.prior.seeded([3])[0]
+    torch.testing.assert_close(kept(home / "arithmetic").z[0], expected)
+
+
+@pytest.mark.parametrize("name", ["nsgan", "cgan"])
+def test_pictures_give_the_direction_of_an_edit(name, home, capsys):
+    labels = [2] if name == "cgan" else None
+    words = ["--labels", "2"] if labels else []
+    terms = ["--positive", "a.png,b.png", "--negative", "c.png"]
+    assert main(["edit", name, "--seeds", "0", *terms, *words, "--out", "o"]) == 0
+    z = invert(ganzoo.load(name), read_images(FILES, (1, 8, 8)), labels).latents
+    torch.testing.assert_close(load_latents("o/direction.npz").z[0], z[:2].mean(dim=0) - z[2])
+
+
+def test_a_term_that_is_no_picture_is_one_line(home, refused):  # noqa: F811
+    assert "cannot read no.png as a picture" in refused("arithmetic", "nsgan", "--plus", "a.png,no.png")
+    assert "expected seeds such as 7" in refused("arithmetic", "nsgan", "--plus", "a,b")
+
+
 def test_the_same_words_find_nothing_twice_and_other_words_do(home, capsys, monkeypatch):
     run("nsgan", *FILES[:2], "--out", "o")
     first = kept(home / "o").z
