@@ -197,7 +197,7 @@ def curves(values: Tensor, title: str) -> Image.Image:
     rows = values.detach().double().cpu().clamp(min=1e-9)
     for row in rows[:LINES]:
         axes.plot(row.numpy(), color="0.75", linewidth=0.7)
-    axes.plot(rows.median(dim=0).values.numpy(), color="tab:blue", label=f"median of {len(rows)}")
+    axes.plot(rows.quantile(0.5, dim=0).numpy(), color="tab:blue", label=f"median of {len(rows)}")
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_title(title, fontsize=8, wrap=True)

@@ -120,20 +120,19 @@ def edit(rest: list[str]) -> int:
     )
     parser.add_argument("--strength", default="-3:3:7", help="such as --strength=-3:3:7 (default) or --strength=-1,0,1")
     given = parser.parse_args(rest)
-    ways = (given.direction, given.positive and given.negative, given.digit is not None)
-    if bool(given.positive) != bool(given.negative) or bool(given.direction and given.positive) or not any(ways):
+    terms = [term for term in (given.positive, given.negative) if term]
+    if len(terms) == 1 or (given.direction and terms) or not (given.direction or terms or given.digit is not None):
         raise ValueError("give --direction FILE, or both --positive and --negative, or --digit")
     from ganzoo.latent import digits, inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
-    refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
+    refuse_overwriting(given.out, given.direction or "", *terms)
     strengths = inputs.read_strengths(given.strength)
     model, z, labels, names = started(given)
     if given.direction:
         q = inputs.of_direction(given.direction)
-    elif given.positive:
-        own = (parse_labels(given.labels) or [])[:1] or None
-        q = mean_difference(*([inputs.of_term(model, term, own)] for term in (given.positive, given.negative)))
+    elif terms:
+        q = mean_difference(*([inputs.of_term(model, term, parse_labels(given.labels))] for term in terms))
     else:
         q = digits.class_direction(model, given.digit, labels and labels[:1])
     print(verbs.edit(model, z, q, strengths, given.out, labels, names))

@@ -33,14 +33,14 @@ def of_term(model: Inference, text: str, labels: Labels = None) -> Tensor:
     Args:
         model: Loaded.
         text: Pictures are files with commas between them, such as ``a.png,b.png``.
-        labels: Of pictures: one class for all of them; None: looked for.
+        labels: The first is the class of all pictures; None: it is looked for.
 
     Raises:
         ValueError: none of these, or a file or a label that does not fit the model.
         FileNotFoundError: there is no such file.
     """
     if files := pictures(text):
-        return of_images(model, read_images(files, model.generator.image_shape), labels)[0]
+        return of_images(model, read_images(files, model.generator.image_shape), labels and labels[:1])[0]
     return labelled(model, text)[0]
 
 
