@@ -1,6 +1,7 @@
 """Writing files whole or not at all, and where ganzoo keeps what it can compute again."""
 
 import contextlib
+import json
 import math
 import os
 import zipfile
@@ -49,6 +50,21 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values as JSON, whole or not at all; a number that is not finite becomes null, as JSON has none."""
+    text = json.dumps(finite(values), indent=2, allow_nan=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def finite(values: Any) -> Any:
+    """Return plain values with None in place of numbers that are not finite."""
+    if isinstance(values, dict):
+        return {key: finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def write_arrays(path: Path, arrays: dict[str, Any], compressed: bool = False) -> None:

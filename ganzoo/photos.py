@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
@@ -14,6 +14,7 @@ from ganzoo.pictures import eight_bits
 from ganzoo.pixels import MODES, to_float
 
 COLOURS = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}
+ORIENTATION = ExifTags.Base.Orientation
 
 
 def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
@@ -24,13 +25,23 @@ def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tens
     Raises:
         ValueError: a file is no picture, or the model's images are not such as pictures hold.
     """
-    if len(image_shape) != 3 or image_shape[0] not in MODES:
-        raise ValueError(f"pictures have 1 to 4 channels, the model's images have the shape {tuple(image_shape)}")
+    check_pictures(image_shape)
     c, h, w = image_shape
     images = []
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=None):
         images.append(pil_to_tensor(ImageOps.fit(opened(file, c), (w, h), Image.Resampling.LANCZOS)))
     return to_float(torch.stack(images))
+
+
+def check_pictures(image_shape: Sequence[int]) -> None:
+    """Check that images of a shape are such as pictures hold.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if len(image_shape) != 3 or image_shape[0] not in MODES:
+        found = f"the model's images have the shape {tuple(image_shape)}"
+        raise ValueError(f"pictures have 1 to 4 channels, {found}: choose another model")
 
 
 def opened(file: str | Path, channels: int) -> Image.Image:
@@ -53,6 +64,17 @@ def read_whole(file: str | Path, channels: int) -> Tensor:
         ValueError: the file is no picture.
     """
     return to_float(pil_to_tensor(opened(file, channels)))
+
+
+def channels_for(file: str | Path, channels: int) -> int:
+    """Return how many channels a picture is read with that a model of so many edits: of a grey one 2 more for colours.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    red, green, blue = opened(file, 3).split()
+    grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    return channels if channels > 2 or grey else channels + 2
 
 
 def middle_of(width: int, height: int, image_shape: Sequence[int]) -> tuple[int, int, int, int]:
@@ -107,16 +129,37 @@ def size_of(file: str | Path) -> tuple[int, int]:
 
 
 def how_fitted(files: Sequence[str | Path], image_shape: Sequence[int]) -> list[str]:
-    """Say of each picture that ``read_images`` changes what becomes of it."""
+    """Say of each picture that ``read_images`` changes what becomes of it.
+
+    Raises:
+        ValueError: a file is no picture, or the model's images are not such as pictures hold.
+    """
+    check_pictures(image_shape)
     c, h, w = image_shape
     said = []
     for file in files:
         width, height = size_of(file)
         with Image.open(file) as picture:
+            words = how_read(picture, c)
             bands = len(picture.getbands()) if picture.mode != "P" else 3
-        cut = "its middle, " if width * h != height * w else ""
-        resized = f"resized to {w} x {h}" if (width, height) != (w, h) else ""
-        colour = COLOURS[c] if bands != c else ""
-        if words := ", ".join(word for word in (f"{cut}{resized}".strip(", "), colour) if word):
-            said.append(f"{file} ({width} x {height}): {words}")
+        words += ["its middle"] if width * h != height * w else []
+        words += [f"resized to {w} x {h}"] if (width, height) != (w, h) else []
+        words += [COLOURS[c]] if bands != c else []
+        if words:
+            said.append(f"{file} ({width} x {height}): {', '.join(words)}")
     return said
+
+
+def how_read(picture: Image.Image, channels: int) -> list[str]:
+    """Say what ``opened`` leaves out of a picture, turns and fills."""
+    frames = getattr(picture, "n_frames", 1)
+    words = [f"the first of its {frames} frames"] if frames > 1 else []
+    words += ["turned as the camera was held"] if picture.getexif().get(ORIENTATION, 1) in range(2, 9) else []
+    return words + (["what is transparent on white"] if channels in (1, 3) and see_through(picture) else [])
+
+
+def see_through(picture: Image.Image) -> bool:
+    """Whether some of a picture is transparent; of 16 bits, whether it says so."""
+    if not picture.has_transparency_data or picture.mode.startswith("I;16"):
+        return picture.has_transparency_data
+    return picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)

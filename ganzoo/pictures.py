@@ -19,6 +19,7 @@ BARS = 80  # of a histogram of points in one dimension
 LINES = 200  # curves of a picture at most
 TEXT, SMALLEST, LINE = 11, 8, 12  # pixels of letters where there is room, where there is little, and of a line
 MARGIN = 140  # pixels at most left of rows
+GROUND = 160  # grey on which a white tile can be seen
 
 
 def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
@@ -41,7 +42,7 @@ def eight_bits(picture: Image.Image, channels: int) -> Image.Image:
     return picture.convert(MODES[channels])
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48) -> Image.Image:
+def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 48, ground: int = 255) -> Image.Image:
     """Tile images [N, C, H, W] in [-1, 1]; small ones are enlarged by a whole factor to about ``cell`` pixels.
 
     Args:
@@ -49,6 +50,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
         columns: Images per row; by default as square as possible, with all rows full where that is not too wide.
         gap: Pixels between images.
         cell: Side that small images are enlarged to.
+        ground: Level, from 0 to 255, of what lies between them.
 
     Raises:
         ValueError: the images are not [N, C, H, W].
@@ -61,7 +63,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, cell: int = 4
     n, c, h, w = pixels.shape
     columns = columns or squarest(n)
     rows = math.ceil(n / columns)
-    sheet = torch.full((c, rows * (h + gap) + gap, columns * (w + gap) + gap), 255, dtype=torch.uint8)
+    sheet = torch.full((c, rows * (h + gap) + gap, columns * (w + gap) + gap), ground, dtype=torch.uint8)
     for i, image in enumerate(pixels):
         top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
         sheet[:, top : top + h, left : left + w] = image
@@ -195,7 +197,7 @@ def curves(values: Tensor, title: str) -> Image.Image:
     rows = values.detach().double().cpu().clamp(min=1e-9)
     for row in rows[:LINES]:
         axes.plot(row.numpy(), color="0.75", linewidth=0.7)
-    axes.plot(rows.median(dim=0).values.numpy(), color="tab:blue", label=f"median of {len(rows)}")
+    axes.plot(rows.quantile(0.5, dim=0).numpy(), color="tab:blue", label=f"median of {len(rows)}")
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_title(title, fontsize=8, wrap=True)

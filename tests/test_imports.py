@@ -52,7 +52,7 @@ ARROWS = {
     "models": ["inference", "engine", "losses", "roles", "priors", "pixels"],
     "latent": ["inversion", "inference", "roles", "priors", "metrics", "photos", "pictures", "pixels", "files"],
     "inversion": [
-        *("inference", "roles", "priors", "metrics", "photos", "pictures", "files", "catalogue"),
+        *("inference", "roles", "priors", "metrics", "photos", "pictures", "pixels", "files", "catalogue"),
     ],
     "inference": ["roles", "priors"],
     "engine": ["files", "checkpoints", "config"],

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from ganzoo.pictures import eight_bits, font, grid, headed, shortened, sided, tiled, write
+from ganzoo.pictures import curves, eight_bits, font, grid, headed, shortened, sided, tiled, write
 
 
 def reopened(picture):
@@ -86,6 +86,14 @@ def test_words_left_of_rows_leave_the_columns_their_headings():
     assert (whole[top + 60 :, :left] == 255).all()
     assert (whole[:top, :left] == 255).all()
     assert sided(sheet, ["a name that is too long for any picture.png"]).width == 140 + 100
+
+
+def test_the_median_of_two_curves_lies_between_them():
+    found = np.asarray(curves(torch.tensor([[1.0, 1.0], [100.0, 100.0]]), "")).astype(int)
+    found = found[:, 200:400]  # left of the legend
+    blue = np.nonzero(((found[:, :, 2] - found[:, :, 0]) > 100).any(axis=1))[0]
+    grey = np.nonzero(((found > 150) & (found < 230)).all(axis=(1, 2)))[0]
+    assert grey.min() + 20 < blue.min() <= blue.max() < grey.max() - 20
 
 
 def test_pictures_stand_in_rows():

@@ -137,10 +137,9 @@ def tuned(model: Any, x: Any, names: list[str], out: Path, pivots: Any, tune: An
     """Write a generator for each picture, moved until its latent makes the picture; return a line to print."""
     from ganzoo.bundled import FACTS
     from ganzoo.hub.writing import write_networks
-    from ganzoo.inversion.writing import write_tuned
+    from ganzoo.inversion.tuning import folders_of, write_tuned
 
-    stems = [Path(name).stem for name in names]
-    folders = iter(stem if stems.count(stem) == 1 else f"{i}-{stem}" for i, stem in enumerate(stems))
+    folders = iter(folders_of(names))
 
     def keep(generator: Any, name: str) -> None:
         told = {key: value for key, value in model.config["training"].items() if key not in FACTS or "licence" in key}

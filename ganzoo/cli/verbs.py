@@ -81,13 +81,19 @@ def traverse(rest: list[str]) -> int:
 
 def arithmetic(rest: list[str]) -> int:
     """Write sums and differences of latents."""
-    parser = Parser(prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds or FILE.")
+    parser = Parser(
+        prog="ganzoo arithmetic", description="Add and subtract means of latents; a term is seeds, FILE or pictures."
+    )
     parser.add_argument("model", help=MODEL)
     parser.add_argument(
-        "--plus", action="append", required=True, help="seeds such as 1,2,3, FILE.npz or FILE.npz:CLASS"
+        "--plus",
+        action="append",
+        required=True,
+        help="seeds such as 1,2,3, FILE.npz, FILE.npz:CLASS, or pictures such as a.png,b.png: by the encoder, or by"
+        " inversion where there is none",
     )
     parser.add_argument("--minus", action="append", default=[], help="the same, subtracted")
-    parser.add_argument("--labels", help="the class to show (conditional models)")
+    parser.add_argument("--labels", help="the class of pictures, and to show (conditional models)")
     parser.add_argument("--out", default="arithmetic", help="folder (default: arithmetic)")
     given = parser.parse_args(rest)
     refuse_overwriting(given.out, *given.plus, *given.minus)
@@ -95,7 +101,7 @@ def arithmetic(rest: list[str]) -> int:
 
     model, labels = load(given.model), parse_labels(given.labels)
     model.generator.condition.check(labels, 1)
-    plus, minus = ([inputs.of_term(model, term) for term in terms] for terms in (given.plus, given.minus))
+    plus, minus = ([inputs.of_term(model, term, labels) for term in terms] for terms in (given.plus, given.minus))
     titles = [inputs.title(term) for term in (*given.plus, *given.minus)]
     print(verbs.add(model, plus, minus, given.out, labels, titles))
     return 0
@@ -105,8 +111,8 @@ def edit(rest: list[str]) -> int:
     """Write latents moved along the direction of an attribute."""
     parser = start("edit", "Move latents along a direction.", seeds="0-7")
     parser.add_argument("--direction", help="FILE.npz that holds one, or FILE.npz:2 for number 2")
-    parser.add_argument("--positive", help="latents with the attribute: FILE.npz, FILE.npz:CLASS or seeds")
-    parser.add_argument("--negative", help="latents without it")
+    parser.add_argument("--positive", help="what has the attribute: FILE.npz, FILE.npz:CLASS, seeds or a.png,b.png")
+    parser.add_argument("--negative", help="what lacks it")
     parser.add_argument(
         "--digit",
         type=int,
@@ -114,19 +120,19 @@ def edit(rest: list[str]) -> int:
     )
     parser.add_argument("--strength", default="-3:3:7", help="such as --strength=-3:3:7 (default) or --strength=-1,0,1")
     given = parser.parse_args(rest)
-    ways = (given.direction, given.positive and given.negative, given.digit is not None)
-    if bool(given.positive) != bool(given.negative) or bool(given.direction and given.positive) or not any(ways):
+    terms = [term for term in (given.positive, given.negative) if term]
+    if len(terms) == 1 or (given.direction and terms) or not (given.direction or terms or given.digit is not None):
         raise ValueError("give --direction FILE, or both --positive and --negative, or --digit")
     from ganzoo.latent import digits, inputs, verbs
     from ganzoo.latent.arithmetic import arithmetic as mean_difference
 
-    refuse_overwriting(given.out, given.direction or "", given.positive or "", given.negative or "")
+    refuse_overwriting(given.out, given.direction or "", *terms)
     strengths = inputs.read_strengths(given.strength)
     model, z, labels, names = started(given)
     if given.direction:
         q = inputs.of_direction(given.direction)
-    elif given.positive:
-        q = mean_difference([inputs.of_term(model, given.positive)], [inputs.of_term(model, given.negative)])
+    elif terms:
+        q = mean_difference(*([inputs.of_term(model, term, parse_labels(given.labels))] for term in terms))
     else:
         q = digits.class_direction(model, given.digit, labels and labels[:1])
     print(verbs.edit(model, z, q, strengths, given.out, labels, names))

@@ -17,6 +17,7 @@ WINDOW = 1.5  # pixels, standard deviation of the window in which a colour map i
 COARSEST = 8  # pixels of the smaller side where the flow is first looked for
 WARPS, SWEEPS = 4, 60  # linearisations at each size; sweeps of Jacobi's method for each
 ROUNDS = 3  # of flow and colour in turn
+BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue, as PIL has it
 
 
 class Change(NamedTuple):
@@ -165,10 +166,23 @@ def composed(steps: Change) -> Change:
 
 
 def applied(photo: Tensor, whole: Change) -> Tensor:
-    """Return a photo, [C, H, W] in [-1, 1] of any size, changed: flow and colours are enlarged to its size."""
+    """Return a photo, [C, H, W] in [-1, 1] of any size, changed: flow and colours are enlarged to its size.
+
+    A photo in colour keeps its colours where grey images change: each channel changes as the brightness does.
+    """
     size = tuple(photo.shape[1:])
     colour = resized(whole.colour.flatten(1, 2), size).unflatten(1, whole.colour.shape[1:3])
-    return recoloured(warped(photo[None], enlarged(whole.flow, size)), colour)[0].clamp(-1, 1)
+    moved = warped(photo[None], enlarged(whole.flow, size))
+    if len(photo) == colour.shape[1]:
+        return recoloured(moved, colour)[0].clamp(-1, 1)
+    grey = torch.cat([brightness(moved), moved[:, 3:]], dim=1)
+    more = recoloured(grey, colour) - grey
+    return (moved + torch.cat([more[:, :1].expand(-1, 3, -1, -1), more[:, 1:]], dim=1))[0].clamp(-1, 1)
+
+
+def brightness(images: Tensor) -> Tensor:
+    """Return images in colour, [n, 3 or 4, H, W], as grey ones, [n, 1, H, W]."""
+    return (images[:, :3] * images.new_tensor(BRIGHTNESS)[:, None, None]).sum(dim=1, keepdim=True)
 
 
 @torch.no_grad()
@@ -186,7 +200,7 @@ def carry(
 
     Args:
         model: In evaluation mode.
-        photo: [C, H, W] in [-1, 1], of any size: what G(z_0) is like.
+        photo: [C, H, W] in [-1, 1], of any size: what G(z_0) is like. In colour it keeps its colours where G is grey.
         z_0: Latent of the photo, [dim].
         z_1: Latent of the edit, [dim].
         condition: What G is told.
@@ -196,8 +210,11 @@ def carry(
         ValueError: the photo has other channels than G's images, or there are fewer than 2 frames.
     """
     G = model.generator if isinstance(model, Inference) else model
-    if photo.ndim != 3 or photo.shape[0] != G.image_shape[0]:
-        raise ValueError(f"expected a photo [{G.image_shape[0]}, H, W], as G's images are, got {list(photo.shape)}")
+    c = G.image_shape[0]
+    fitting = (c, c + 2) if c < 3 else (c,)
+    if photo.ndim != 3 or photo.shape[0] not in fitting:
+        wanted = " or ".join(map(str, fitting))
+        raise ValueError(f"expected a photo [{wanted}, H, W], as G's images are, got {list(photo.shape)}")
     if frames < 2:
         raise ValueError(f"frames must be 2 or more, got {frames}")
     t = torch.linspace(0, 1, frames)[:, None]

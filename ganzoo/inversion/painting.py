@@ -1,24 +1,25 @@
 """What ``ganzoo paint`` does with a model, a photo and strokes: candidates, and the photo edited at its own size."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from ganzoo.files import write_arrays, write_atomically
+from ganzoo.files import write_arrays, write_json
 from ganzoo.inference import Inference, decode
 from ganzoo.inversion.brush import Edited, brush
 from ganzoo.inversion.flow import carry
-from ganzoo.inversion.inverter import invert
+from ganzoo.inversion.inverter import Auto, invert
 from ganzoo.inversion.losses import Loss
 from ganzoo.inversion.solvers import LBFGS
 from ganzoo.inversion.starts import Encoded, Nearest
 from ganzoo.inversion.strokes import Colour, Shape
-from ganzoo.photos import middle_of, read_images, read_stroke, read_whole
-from ganzoo.pictures import grid, headed, save_png
+from ganzoo.photos import channels_for, middle_of, read_images, read_stroke, read_whole
+from ganzoo.pictures import GROUND, grid, headed, save_images, save_png
 from ganzoo.roles import Classes, Given
 
 SHOWN = 8  # candidates on the sheet
@@ -45,7 +46,7 @@ class How:
 
 
 def write_painting(
-    model: Inference, photo: str | Path, stroke: str | Path, out: str | Path, how: How, condition: Given = None
+    model: Inference, photo: str | Path, stroke: str | Path, out: str | Path, how: How, condition: Given | Auto = None
 ) -> str:
     """Write candidates for a painted photo, the photo edited at its own size, and numbers; return a line to print.
 
@@ -55,7 +56,7 @@ def write_painting(
         stroke: Picture of the photo's size, transparent where nothing is painted, or else equal to the photo there.
         out: Folder.
         how: How the strokes are meant.
-        condition: Class of the photo.
+        condition: Class of the photo; "auto": it is looked for.
 
     Raises:
         ValueError: a picture or an argument does not fit the model.
@@ -68,10 +69,9 @@ def write_painting(
     own = decode(model, z, y).float().clamp(-1, 1)
     wanted = stroke_of(how.kind, mask, colours, own[0])
     edited = brush(model, z, wanted, y, stay=how.stay, candidates=how.candidates, solver=solver, seed=how.seed)
-    whole = carried(model, photo, z[0], edited.best()[0][0], y)
-    save_png(grid(whole[None], gap=0, cell=1), folder / "edited.png")
+    photos = write_photo(model, photo, folder, z[0], edited.best()[0][0], y)
     painted = mask * colours + (1 - mask) * x
-    save_png(sheet(torch.cat([x, painted, own]), edited), folder / "sheet.png")
+    save_png(sheet(photos, torch.cat([painted, own]), edited), folder / "sheet.png")
     arrays = {"z": edited.latents[0], "images": edited.images[0], "error": edited.after[0], "loss": edited.loss[0]}
     order = edited.order[0]
     kept = {name: values[order].numpy() for name, values in arrays.items()}
@@ -79,7 +79,7 @@ def write_painting(
         kept["y"] = y.expand(len(order)).numpy()
     write_arrays(folder / "latents.npz", {**kept, "photo": z[0].numpy()})
     table = numbers(x, own, mask, edited, how, y)
-    write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(table, indent=2) + "\n"))
+    write_json(folder / "metrics.json", table)
     return (
         f"{how.candidates} candidates in {folder / 'latents.npz'}, error of the stroke {table['before']:.3f} ->"
         f" {table['after']:.3f}, {table['kept']} within twice the least loss, beside it edited.png, sheet.png,"
@@ -87,7 +87,7 @@ def write_painting(
     )
 
 
-def latent_of(model: Inference, x: Tensor, condition: Given) -> tuple[Tensor, Tensor | None]:
+def latent_of(model: Inference, x: Tensor, condition: Given | Auto) -> tuple[Tensor, Tensor | None]:
     """Return the latent of a photo, [1, dim], by the encoder or by inversion, and what G is told.
 
     A class that is not given is named by the labeller, or looked for by inversion.
@@ -95,10 +95,11 @@ def latent_of(model: Inference, x: Tensor, condition: Given) -> tuple[Tensor, Te
     Raises:
         ValueError: the class is not one of the model's, or is missing.
     """
-    looked_for = condition is None and model.labeller is None and isinstance(model.generator.condition, Classes)
-    if model.encoder is None or looked_for:
+    if condition is None and model.labeller is None and isinstance(model.generator.condition, Classes):
+        condition = "auto"
+    if model.encoder is None or isinstance(condition, str):
         start = Nearest() if model.encoder is None else Encoded()
-        found = invert(model, x, "auto" if looked_for else model.classes(x, condition), start=start)
+        found = invert(model, x, condition if isinstance(condition, str) else model.classes(x, condition), start=start)
         return found.latents, found.condition
     y = model.generator.condition.check(model.classes(x, condition), len(x))
     return model.encode(x, y if model.encoder.num_classes else None).float(), y
@@ -111,26 +112,38 @@ def stroke_of(kind: str, mask: Tensor, colours: Tensor, own: Tensor) -> Loss:
     return Shape(mask, mask * colours + (1 - mask) * own)
 
 
-def carried(model: Inference, photo: str | Path, z_0: Tensor, z_1: Tensor, y: Tensor | None) -> Tensor:
-    """Return the photo at its own size, [C, H, W], with its middle edited: the part of it that the model sees."""
-    whole = read_whole(photo, model.generator.image_shape[0])
-    left, top, right, bottom = middle_of(whole.shape[2], whole.shape[1], model.generator.image_shape)
-    middle = (..., slice(top, bottom), slice(left, right))
-    edited = whole.clone()
-    edited[middle] = carry(model, whole[middle], z_0, z_1, y)
-    return edited
+def write_photo(
+    model: Inference, photo: str | Path, folder: Path, z_0: Tensor, z_1: Tensor, y: Tensor | None
+) -> Tensor:
+    """Write the photo at its own size, its middle edited: the part that the model sees. Return it before and after."""
+    shape = model.generator.image_shape
+    whole = read_whole(photo, channels_for(photo, shape[0]))
+    left, top, right, bottom = middle_of(whole.shape[2], whole.shape[1], shape)
+    middle = whole[:, top:bottom, left:right]
+    before, after = middle.clone(), carry(model, middle, z_0, z_1, y)
+    middle.copy_(after)
+    save_images(whole[None], folder, ["edited"])
+    return torch.stack([before, after])
 
 
-def sheet(pictures: Tensor, edited: Edited) -> Any:
-    """Return photo, stroke, inverted photo and candidates side by side, with their errors above them."""
+def sheet(photos: Tensor, pictures: Tensor, edited: Edited) -> Image.Image:
+    """Return the photo before and after, stroke, inverted photo and candidates side by side, words above them."""
     order, kept = edited.order[0][:SHOWN], int(edited.kept[0])
-    words = ["photo", "stroke", f"inverted\nerror {edited.before.item():.3f}"]
+    words = ["photo", "edited", "stroke", f"inverted\nerror {edited.before.item():.3f}"]
     for place, k in enumerate(order.tolist()):
         good = "" if place < kept else " (far)"
         score = "" if edited.score is None else f"\nD {edited.score[0, k]:.2f}"
         words.append(f"{place}{good}\nerror {edited.after[0, k]:.3f}{score}")
-    tiles = torch.cat([pictures, edited.images[0][order]])
-    return headed(grid(tiles, columns=len(tiles), cell=SIDE), words)
+    small = torch.cat([pictures, edited.images[0][order]])
+    large = F.interpolate(small, scale_factor=-(-SIDE // small.shape[3]))
+    shrunk = F.interpolate(photos, size=large.shape[2:], mode="bilinear", antialias=True, align_corners=False)
+    tiles = torch.cat([seen(shrunk), seen(large)])
+    return headed(grid(tiles, columns=len(tiles), cell=1, ground=GROUND), words)
+
+
+def seen(images: Tensor) -> Tensor:
+    """Return what is shown of images, in three channels: of 2 the first, of more the first three."""
+    return images[:, :3] if images.shape[1] > 2 else images[:, :1].expand(-1, 3, -1, -1)
 
 
 def numbers(x: Tensor, own: Tensor, mask: Tensor, edited: Edited, how: How, y: Tensor | None) -> dict[str, Any]:

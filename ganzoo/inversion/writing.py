@@ -1,32 +1,28 @@
 """What ``ganzoo invert`` does with a model and pictures: it finds latents, keeps what was found, and draws it."""
 
 import hashlib
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.files import read_arrays, write_arrays, write_atomically
+from ganzoo.files import write_json
 from ganzoo.inference import Inference, decode
 from ganzoo.inversion.inverter import Auto, Interrupted, Inversion, inversions, invert
+from ganzoo.inversion.keeping import ARRAYS, SHOWN, Found, arrays_of
 from ganzoo.inversion.losses import Loss
-from ganzoo.inversion.solvers import Solver
+from ganzoo.inversion.solvers import Solver, moments_of
 from ganzoo.inversion.spaces import named
 from ganzoo.inversion.starts import At, Start
-from ganzoo.inversion.tune import Tune
 from ganzoo.metrics.reconstruction import reconstruction_report
-from ganzoo.pictures import curves, grid, headed, save_gif, save_png, sided
-from ganzoo.roles import Generator, Given, Space
-
-SHOWN = 32  # pictures on a sheet
-ARRAYS = ("z", "u", "images", "loss", "history", "evaluations", "way", "y")  # of one image each, in latents.npz
+from ganzoo.pictures import GROUND, curves, grid, headed, save_gif, save_png, sided
+from ganzoo.pixels import to_float, to_uint8
+from ganzoo.roles import Given, Nothing, Space
 
 
 @dataclass(frozen=True)
@@ -50,65 +46,6 @@ class How:
     restarts: int
     seed: int
     said: str
-
-
-class Found:
-    """What was found so far, image by image, in ``latents.npz`` of a folder.
-
-    Args:
-        folder: Where it is kept.
-        keys: What tells each image, the model and the way of searching from all others.
-    """
-
-    def __init__(self, folder: Path, keys: Sequence[str]) -> None:
-        self.file, self.unfinished, self.keys = folder / "latents.npz", folder / "unfinished.npz", list(keys)
-        kept = read_arrays(self.file) if self.file.is_file() else {}
-        known = {str(key): row for row, key in enumerate(kept.get("key", ()))}
-        arrays = {name: kept[name] for name in ARRAYS if name in kept}
-        if known and not all(array.shape[:1] == kept["key"].shape for array in arrays.values()):
-            raise ValueError(f"{self.file} holds other rows than keys: remove it, or choose another --out")
-        self.rows: dict[int, dict[str, Any]] = {
-            i: {name: array[known[key]] for name, array in arrays.items()}
-            for i, key in enumerate(self.keys)
-            if key in known
-        }
-
-    def missing(self) -> list[int]:
-        """Return the numbers of the images that are not found yet."""
-        return [i for i in range(len(self.keys)) if i not in self.rows]
-
-    def add(self, rows: Sequence[int], part: dict[str, Tensor]) -> None:
-        """Take up what was found of some images."""
-        for at, i in enumerate(rows):
-            self.rows[i] = {name: values[at].numpy() for name, values in part.items()}
-
-    def save(self) -> None:
-        """Write what there is."""
-        done = sorted(self.rows)
-        if done:
-            arrays = {name: np.stack([self.rows[i][name] for i in done]) for name in self.rows[done[0]]}
-            write_arrays(self.file, {**arrays, "key": np.array([self.keys[i] for i in done])})
-
-    def save_unfinished(self, part: Inversion, names: Sequence[str]) -> None:
-        """Write how far the next images have come, beside what is found: the same command starts them anew."""
-        arrays = {name: values.numpy() for name, values in arrays_of(part).items()}
-        files = [names[i] for i in self.missing()[: len(part.loss)]]
-        write_arrays(self.unfinished, {**arrays, "names": np.array(files)})
-        print(f"ganzoo: how far the next {len(files)} have come is in {self.unfinished}", file=sys.stderr)
-
-    def of_all(self, name: str) -> Tensor:
-        """Return what was found of all images."""
-        return torch.from_numpy(np.stack([self.rows[i][name] for i in range(len(self.keys))]))
-
-    def condition(self) -> Tensor | None:
-        """Return what G was told of each image, if it was told anything."""
-        return self.of_all("y") if "y" in self.rows[0] else None
-
-    def in_z(self) -> Inversion:
-        """Return what was found of all images in z."""
-        names = ("z", "images", "loss", "history", "evaluations", "way")
-        z, images, loss, history, evaluations, way = (self.of_all(name) for name in names)
-        return Inversion(z, images, loss, history, evaluations, way, self.condition(), "z")
 
 
 def write_inversion(
@@ -137,7 +74,9 @@ def write_inversion(
     space = named(model.generator, how.space)  # what cannot be written or does not exist is told before the search
     how.loss.check(space)
     y = None if isinstance(condition, str) else model.generator.condition.check(condition, len(x))
-    found = Found(folder, keys_of(model, x, y, how.said))
+    more = {"u": how.space != "z", "y": not isinstance(model.generator.condition, Nothing)}
+    arrays = [*ARRAYS, *(name for name, is_kept in more.items() if is_kept)]
+    found = Found(folder, keys_of(model, x, y, how.said), arrays)
     todo = found.missing()
     try:
         for rows, part in searched(model, x, condition if y is None else y, how, todo, space):
@@ -151,14 +90,14 @@ def write_inversion(
     found.save()  # without the rows of other pictures, and in this order
     found.unfinished.unlink(missing_ok=True)
     seconds = time.perf_counter() - started
-    draw(model, x, names, folder, found, how)
+    drawn = draw(x, names, folder, found, how)
     table = numbers(x, names, found, how, seconds, len(todo))
-    write_atomically(folder / "metrics.json", lambda part: part.write_text(json.dumps(table, indent=2) + "\n"))
+    write_json(folder / "metrics.json", table)
     known = "" if len(todo) == len(x) else f" ({len(x) - len(todo)} were there)"
     mean = table["mean"]
     line = (
         f"{len(x)} latents{known} in {found.file}, mse {mean['mse']:.4f}, psnr {mean['psnr']:.1f} dB,"
-        f" beside it sheet.png, loss.png, way.gif, metrics.json"
+        f" beside it {', '.join(drawn)}, metrics.json"
     )
     return line, found
 
@@ -166,7 +105,7 @@ def write_inversion(
 def searched(
     model: Inference, x: Tensor, condition: Any, how: How, todo: Sequence[int], space: Space
 ) -> Iterator[tuple[Sequence[int], dict[str, Tensor]]]:
-    """Yield what is found of some of the images, part by part: latents z, and of another space u."""
+    """Yield what is found of some of the images, part by part: latents z, and of another space u, from z on."""
     if not todo:
         return
     own = condition[torch.tensor(todo)] if isinstance(condition, Tensor) else condition
@@ -176,31 +115,33 @@ def searched(
     ):
         rows = todo[done : done + len(part.loss)]
         done += len(part.loss)
-        arrays = arrays_of(part)
-        if how.space != "z":
-            try:
-                start = At(part.latents)
-                second = invert(
-                    *(model, x[rows], part.condition),
-                    space=space,
-                    start=start,
-                    solver=how.solver,
-                    loss=how.loss,
-                    progress=False,
-                )
-            except KeyboardInterrupt:
-                raise Interrupted(part) from None  # which is done in z
-            arrays = {**arrays_of(second), "z": part.latents, "u": second.latents}
+        stages = [part] if how.space == "z" else [part, behind(model, x[rows], part, how, space)]
+        arrays = arrays_of(*stages)
+        if shown := sum(i < SHOWN for i in rows):
+            places = (model.generator.spaces["z"], space)
+            frames = [frames_of(place, stage, shown) for place, stage in zip(places, stages, strict=False)]
+            arrays["frames"] = torch.cat(frames, dim=1)
         yield rows, arrays
 
 
-def arrays_of(part: Inversion) -> dict[str, Tensor]:
-    """Return what is kept of an inversion."""
-    arrays = {
-        "z": part.latents,
-        **{name: getattr(part, name) for name in ("images", "loss", "history", "evaluations", "way")},
-    }
-    return arrays if part.condition is None else {**arrays, "y": part.condition}
+def behind(model: Inference, x: Tensor, part: Inversion, how: How, space: Space) -> Inversion:
+    """Return what is found in another space, from what was found in z on.
+
+    Raises:
+        Interrupted: Ctrl-C; as ``found`` it has what was found in z.
+    """
+    told, start = (model, x, part.condition), At(part.latents)
+    try:
+        return invert(*told, space, start, solver=how.solver, loss=how.loss, progress=False)
+    except KeyboardInterrupt:
+        raise Interrupted(part) from None
+
+
+def frames_of(place: Space, part: Inversion, n: int) -> Tensor:
+    """Return what G made of the first n images at the moments of their search, [n, moments, C, H, W], in 8 bits."""
+    y = None if part.condition is None else part.condition[:n]
+    made = [to_uint8(decode(place, part.way[:n, k], y).float().cpu()) for k in range(part.way.shape[1])]
+    return torch.stack(made, dim=1)
 
 
 def keys_of(model: Inference, x: Tensor, y: Tensor | None, said: str) -> list[str]:
@@ -219,39 +160,39 @@ def keys_of(model: Inference, x: Tensor, y: Tensor | None, said: str) -> list[st
     return keys
 
 
-def draw(model: Inference, x: Tensor, names: Sequence[str], folder: Path, found: Found, how: How) -> None:
-    """Write the sheet, the way and the loss."""
+def draw(x: Tensor, names: Sequence[str], folder: Path, found: Found, how: How) -> list[str]:
+    """Write the sheet, and of a search with steps its way and its loss; return the names of the files."""
     n = min(SHOWN, len(x))
-    images, way, loss, history = (found.of_all(name) for name in ("images", "way", "loss", "history"))
-    y = found.condition()
-    place = named(model.generator, how.space)
-    moments = torch.stack(
-        [decode(place, way[:n, k], None if y is None else y[:n]).float() for k in range(way.shape[1])]
-    )
-    seen = torch.stack([x[:n], moments[0], images[:n], (images[:n] - x[:n]) / 2], dim=1).flatten(0, 1)
+    images, frames, loss = found.of_all("images")[:n], to_float(found.of_all("frames", n)), found.of_all("loss")
+    seen = torch.stack([x[:n], frames[:, 0], images, (images - x[:n]) / 2], dim=1).flatten(0, 1)
     words = [f"{name}\nloss {value:.3g}" for name, value in zip(names[:n], loss.tolist(), strict=False)]
-    save_png(sided(grid(seen, columns=4), words, ["image", "start", "found", "difference"]), folder / "sheet.png")
-    frames = (
-        headed(grid(torch.stack([x[:n], at], 1).flatten(0, 1), columns=2 * (1 + n // 8)), ["image, found"])
-        for at in moments
+    columns = ["image", "start", "found", "difference"]
+    save_png(sided(grid(seen, columns=4, ground=GROUND), words, columns), folder / "sheet.png")
+    for name in ("loss.png", "way.gif"):
+        (folder / name).unlink(missing_ok=True)  # an earlier search may have had steps
+    if not how.solver.steps:
+        return ["sheet.png"]
+    save_png(curves(found.of_all("history"), f"loss of {len(x)} images, {how.said}"), folder / "loss.png")
+    steps = [f"step {step}" for step in moments_of(how.solver.steps).tolist()]
+    steps += [f"{how.space}, {step}" for step in steps] if how.space != "z" else []
+    moments = dict(zip(steps, frames.unbind(dim=1), strict=True))  # few steps have fewer moments
+    gif = (
+        headed(
+            grid(torch.stack([x[:n], at], 1).flatten(0, 1), 2 * (1 + n // 8), ground=GROUND), [f"image, found\n{step}"]
+        )
+        for step, at in moments.items()
     )
-    save_gif(frames, folder / "way.gif", [400] * (len(moments) - 1) + [1600])
-    save_png(curves(history, f"loss of {len(x)} images, {how.said}"), folder / "loss.png")
+    save_gif(gif, folder / "way.gif", [400] * (len(moments) - 1) + [1600])
+    return ["sheet.png", "loss.png", "way.gif"]
 
 
 def numbers(x: Tensor, names: Sequence[str], found: Found, how: How, seconds: float, searched: int) -> dict[str, Any]:
     """Return what ``metrics.json`` says."""
-    images, loss, evaluations = (found.of_all(name) for name in ("images", "loss", "evaluations"))
-    y = found.condition()
-    mse = (images - x).square().flatten(1).mean(dim=1)
-    psnr = 10 * (4 / mse.clamp(min=1e-12)).log10()
-    columns = {"mse": mse, "psnr": psnr, "loss": loss, "evaluations": evaluations}
-    classes = {} if y is None or y.ndim > 1 else {"class": y}
-    each = [
-        {"file": name, **{key: values[i].item() for key, values in {**columns, **classes}.items()}}
-        for i, name in enumerate(names)
-    ]
-    mean = {key: float(values.double().mean()) for key, values in columns.items()}
+    images, y = found.of_all("images"), found.condition()
+    columns = {name: found.of_all(name) for name in ("loss", "evaluations")}
+    each, mean = rows_of(names, x, images, {**columns, "start": found.of_all("history")[:, 0]})
+    if y is not None and y.ndim == 1:
+        each = [{**row, "class": label} for row, label in zip(each, y.tolist(), strict=True)]
     if len(x) > 1:
         report = reconstruction_report(x, images.clamp(-1, 1))
         mean |= {"ssim": report.ssim, "ratio": report.ratio}
@@ -259,21 +200,13 @@ def numbers(x: Tensor, names: Sequence[str], found: Found, how: How, seconds: fl
     return {"how": how.said, "n": len(x), "mean": mean, **rate, "images": each}
 
 
-def write_tuned(
-    model: Inference,
-    x: Tensor,
-    names: Sequence[str],
-    folder: Path,
-    tune: Tune,
-    pivots: Inversion,
-    keep: Callable[[Generator, str], None],
-) -> float:
-    """Tune G for each picture, hand each to ``keep``, and draw them; return the mean squared error."""
-    images = []
-    for name, tuned in zip(names, tune.each(model, x, pivots), strict=True):
-        keep(tuned.generator, name)
-        images.append(tuned.image)
-    found, n = torch.stack(images), min(SHOWN, len(x))
-    seen = torch.stack([x[:n], pivots.images[:n], found[:n]], dim=1).flatten(0, 1)
-    save_png(sided(grid(seen, columns=3), names[:n], ["image", "pivot", "tuned"]), folder / "tuned.png")
-    return float((found - x).square().mean())
+def rows_of(
+    names: Sequence[str], x: Tensor, images: Tensor, columns: dict[str, Tensor]
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Return a row of numbers for each image, with its distance from the picture, and their means."""
+    mse = (images - x).square().flatten(1).mean(dim=1)
+    columns = {"mse": mse, "psnr": 10 * (4 / mse.clamp(min=1e-12)).log10(), **columns}
+    each = [
+        {"file": name, **{key: values[i].item() for key, values in columns.items()}} for i, name in enumerate(names)
+    ]
+    return each, {key: float(values.double().mean()) for key, values in columns.items()}

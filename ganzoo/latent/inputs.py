@@ -27,9 +27,27 @@ def of_seeds(model: Inference, seeds: Sequence[int]) -> Tensor:
     return model.generator.prior.seeded(list(seeds))
 
 
-def of_term(model: Inference, text: str) -> Tensor:
-    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, or FILE.npz:3, those whose y is 3."""
+def of_term(model: Inference, text: str, labels: Labels = None) -> Tensor:
+    """Return the latents of one term: seeds such as ``1,2,7-9``, FILE.npz, FILE.npz:3, those whose y is 3, or pictures.
+
+    Args:
+        model: Loaded.
+        text: Pictures are files with commas between them, such as ``a.png,b.png``.
+        labels: The first is the class of all pictures; None: it is looked for.
+
+    Raises:
+        ValueError: none of these, or a file or a label that does not fit the model.
+        FileNotFoundError: there is no such file.
+    """
+    if files := pictures(text):
+        return of_images(model, read_images(files, model.generator.image_shape), labels and labels[:1])[0]
     return labelled(model, text)[0]
+
+
+def pictures(text: str) -> list[str]:
+    """Return the files of a term that is pictures, else none: ``a.png,b.png``, but not 1,2 or FILE.npz."""
+    words = text.split(",")
+    return words if any(Path(word).suffix for word in words) and not in_file(text) else []
 
 
 def labelled(model: Inference, text: str) -> tuple[Tensor, list[int] | None]:
@@ -64,7 +82,9 @@ def names(text: str) -> list[str]:
 
 
 def title(text: str) -> str:
-    """Return what a term as a whole is called: ``seeds 1-3``, or a file and below it its rows."""
+    """Return what a term as a whole is called: ``seeds 1-3``, its pictures, or a file and below it its rows."""
+    if files := pictures(text):
+        return Path(files[0]).name + (f"\nand {len(files) - 1} more" if len(files) > 1 else "")
     if not in_file(text):
         return f"seeds {text}"
     return f"{Path(text).name}\nrows {','.join(map(str, rows(text)[2]))}"

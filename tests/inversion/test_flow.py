@@ -136,6 +136,19 @@ def test_an_edit_is_carried_to_a_photo_of_another_size_with_what_g_cannot_draw()
     assert (brighter - photo)[0, 8:30, 8:-8].mean() == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_photo_in_colour_keeps_its_colours_as_grey_images_change(channels):
+    """Grey g becomes 0.5 g + 0.3: each colour changes as much as the brightness, and the opacity beside them stays."""
+    photo = 0.4 * pattern(size=48)[0] * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
+    photo = torch.cat([photo, photo[: channels - 1]])
+    colour = identity(channels, photo).expand(1, channels, channels + 1, 12, 12).clone()
+    colour[:, 0, 0], colour[:, 0, -1] = 0.5, 0.3
+    out = applied(photo, Change(torch.zeros(1, 2, 12, 12), colour))
+    grey = 0.299 * photo[0] + 0.587 * photo[1] + 0.114 * photo[2]
+    torch.testing.assert_close(out[:3] - photo[:3], (0.3 - 0.5 * grey).expand(3, -1, -1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(out[3:], photo[3:], rtol=0, atol=1e-5)
+
+
 def test_no_edit_leaves_the_photo_as_it_is():
     own = Inference({"generator": ToImage((3, 8, 8)).eval()})
     photo = torch.randint(0, 256, (3, 40, 30), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
@@ -148,7 +161,7 @@ def test_no_edit_leaves_the_photo_as_it_is():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"photo": torch.zeros(3, 20, 20)}, r"expected a photo \[1, H, W\], as G's images are, got \[3, 20, 20\]"),
+        ({"photo": torch.zeros(4, 20, 20)}, r"expected a photo \[1 or 3, H, W\], as G's images are, got \[4, 20, 20\]"),
         ({"frames": 1}, "frames must be 2 or more, got 1"),
         ({"condition": 2}, "this generator is unconditional"),
     ],

@@ -11,9 +11,11 @@ from PIL import Image
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
-from ganzoo.inversion import LBFGS, Colour, Nearest, Shape, brush, carry, invert
+from ganzoo.inversion import LBFGS, Colour, Nearest, Shape, brush, carry, invert, painting
 from ganzoo.latent.npz import load_latents
-from ganzoo.photos import middle_of, read_images, read_stroke, read_whole
+from ganzoo.networks import MLPGenerator
+from ganzoo.photos import channels_for, middle_of, read_images, read_stroke, read_whole
+from ganzoo.priors import Normal
 from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import make
 
@@ -87,6 +89,68 @@ def test_the_photo_keeps_its_size_and_what_the_model_does_not_see(home, capsys):
     assert torch.equal(after[..., :4], before[..., :4])
     assert torch.equal(after[..., 20:], before[..., 20:])
     assert not torch.equal(after[..., 4:20], before[..., 4:20])
+
+
+@pytest.mark.parametrize("photo", ["wide.png", "opaque.png", "grey.png"])
+def test_a_photo_keeps_its_colours_under_a_grey_model(photo, home):
+    """Each channel changes as the brightness does, where none is at an end of its range."""
+    soft = Image.open("wide.png").convert("RGB").point(lambda level: 96 + level // 4)
+    soft.save("wide.png")
+    soft.convert("RGBA").save("opaque.png")
+    soft.convert("L").convert("RGB").save("grey.png")
+    run("nsgan", photo, "widestroke.png", "--stay", "0.5", "--out", "o")
+    with Image.open("o/edited.png") as edited:
+        assert edited.mode == ("L" if photo == "grey.png" else "RGB")
+    before, after = (read_whole(file, 3) for file in (photo, "o/edited.png"))
+    assert (after - before).abs().max() > 0.1
+    spread = [(one[:1] - one[2:])[..., 4:20] for one in (before, after)]
+    inside = ((after.abs() < 0.98).all(dim=0) & (after[0] != before[0]))[None, :, 4:20]
+    assert (spread[1].abs()[inside].mean() > 0.05) == (photo != "grey.png")
+
+
+def test_the_sheet_shows_the_photo_before_and_after(home):
+    run("nsgan", "wide.png", "widestroke.png", "--out", "o")
+    with Image.open("o/sheet.png") as sheet:
+        tiles = np.asarray(sheet.convert("RGB"))[-100:].astype(int)
+    ground, photo, edited = tiles[0, 0].tolist(), tiles[2:98, 2:98], tiles[2:98, 100:196]
+    assert (ground, tiles.shape[1]) == ([160, 160, 160], 2 + 98 * 7)
+    for file, tile in (("wide.png", photo), ("o/edited.png", edited)):
+        middle = read_whole(file, 3)[None, ..., 4:20]
+        large = torch.nn.functional.interpolate(middle, (96, 96), mode="bilinear", align_corners=False, antialias=True)
+        assert np.abs(tile - (large[0].permute(1, 2, 0).numpy() * 127.5 + 127.5)).max() <= 1
+
+
+def test_opacity_stays_with_the_photo(home):
+    """A model of grey and opacity under a photo of colours and opacity: four channels change, four are written."""
+    pixels = np.random.default_rng(1).integers(60, 200, (12, 12, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save("rgba.png")
+    assert channels_for("rgba.png", 2) == 4
+    photo, G = read_whole("rgba.png", 4), MLPGenerator((2, 8, 8), Normal(3), width=8).eval()
+    z = Normal(3).seeded([0, 1])
+    assert carry(G, photo, z[0], z[1]).shape == (4, 12, 12)
+    torch.testing.assert_close(carry(G, photo, z[0], z[0]), photo, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cgan", "cvae"])
+def test_auto_looks_for_the_class(name, home):
+    publish(make("CVAE").eval(), home / "cvae", {"data": None})
+    for words in ([], ["--labels", "auto"]):
+        run(name, "photo.png", "stroke.png", "--out", f"o{len(words)}", *words)
+    assert (home / "o0" / "metrics.json").read_bytes() == (home / "o2" / "metrics.json").read_bytes()
+
+
+def test_numbers_that_are_not_finite_are_null(home, monkeypatch):
+    """D says nan: JSON has no word for it."""
+    found = painting.brush
+
+    def judged(*words, **options):
+        edited = found(*words, **options)
+        return edited._replace(score=edited.score * torch.nan)
+
+    monkeypatch.setattr(painting, "brush", judged)
+    run("nsgan", "photo.png", "stroke.png", "--out", "o")
+    table = json.loads((home / "o" / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert [one["score"] for one in table["candidates"]] == [None] * 3
 
 
 def test_a_shape_is_that_of_the_stroke_over_the_inverted_photo(home):
@@ -197,7 +261,11 @@ def test_a_stroke_beside_what_the_model_sees_is_refused(home):
         (["cgan", "photo.png", "stroke.png", "--labels", "x"], "--labels takes a class number"),
         (["nsgan", "photo.png", "stroke.png", "--stay", "nan"], "stay must be a finite number from 0 on, got nan"),
         (["nsgan", "photo.png", "stroke.png", "--candidates", "0"], "candidates must be a finite number from 1 on"),
-        (["nsgan", "photo.png", "stroke.png", "--steps", "0"], "steps, memory and trials must be 1 or more"),
+        (
+            ["nsgan", "photo.png", "stroke.png", "--steps", "0"],
+            "--steps must be 1 or more, got 0: without a step nothing",
+        ),
+        (["nsgan", "photo.png", "stroke.png", "--labels", "auto"], "'auto' looks for the class, of a model that is"),
         (["nsgan", "photo.png", "stroke.png", "--seed", "-1"], "a seed is a whole number"),
         (["nsgan", "photo.png", "stroke.png", "--stey", "1"], "did you mean '--stay'?"),
         (["nsgan", "o/edited.png", "stroke.png"], "--out o would overwrite o/edited.png: choose another folder"),

@@ -12,10 +12,14 @@ from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
-from ganzoo.inversion import LBFGS, Masked, Pixels, Tune, invert, losses, writing
+from ganzoo.inversion import LBFGS, At, Masked, Pixels, Tune, invert, losses, writing
+from ganzoo.inversion.tuning import folders_of
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
+from ganzoo.models import NSGAN
+from ganzoo.networks import MLPDiscriminator, MLPGenerator
 from ganzoo.photos import how_fitted, read_images, size_of
+from ganzoo.priors import Normal
 from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import ToLatent, make
 
@@ -82,6 +86,32 @@ def test_pictures_are_inverted_for_verbs_where_there_is_no_encoder(verb, name, h
     found = invert(ganzoo.load(name), read_images(FILES[:2], (1, 8, 8)), "auto" if name == "cgan" else None)
     assert any(torch.equal(row, found.latents[0]) for row in z) or verb[0] == "edit"
     assert ("y" in extra) == (name == "cgan")
+
+
+@pytest.mark.parametrize("name", ["nsgan", "imageencoder", "cgan"])
+def test_pictures_are_terms_of_arithmetic(name, home, capsys):
+    labels = [1] if name == "cgan" else None
+    words = ["--labels", "1"] if labels else []
+    assert main(["arithmetic", name, "--plus", "a.png,b.png", "--minus", "c.png", "--plus", "3", *words]) == 0
+    model, x = ganzoo.load(name), read_images(FILES, (1, 8, 8))
+    z = model.encode(x) if name == "imageencoder" else invert(model, x, labels).latents
+    expected = z[:2].mean(dim=0) - z[2] + model.generator.prior.seeded([3])[0]
+    torch.testing.assert_close(kept(home / "arithmetic").z[0], expected)
+
+
+@pytest.mark.parametrize("name", ["nsgan", "cgan"])
+def test_pictures_give_the_direction_of_an_edit(name, home, capsys):
+    labels = [2] if name == "cgan" else None
+    words = ["--labels", "2"] if labels else []
+    terms = ["--positive", "a.png,b.png", "--negative", "c.png"]
+    assert main(["edit", name, "--seeds", "0", *terms, *words, "--out", "o"]) == 0
+    z = invert(ganzoo.load(name), read_images(FILES, (1, 8, 8)), labels).latents
+    torch.testing.assert_close(load_latents("o/direction.npz").z[0], z[:2].mean(dim=0) - z[2])
+
+
+def test_a_term_that_is_no_picture_is_one_line(home, refused):  # noqa: F811
+    assert "cannot read no.png as a picture" in refused("arithmetic", "nsgan", "--plus", "a.png,no.png")
+    assert "expected seeds such as 7" in refused("arithmetic", "nsgan", "--plus", "a,b")
 
 
 def test_the_same_words_find_nothing_twice_and_other_words_do(home, capsys, monkeypatch):
@@ -192,6 +222,62 @@ def test_tuned_generators_are_published(home, capsys):
     assert (home / "o" / "tuned.png").is_file()
 
 
+def test_the_numbers_of_tuning_stand_beside_those_of_the_search(home):
+    run("nsgan", "a.png", "b.png", "--method", "tune", "--tune_steps", "3", "--layers", "net.2", "--out", "o")
+    table = json.loads((home / "o" / "metrics.json").read_text(), parse_constant=pytest.fail)
+    tuned = table["tuned"]
+    assert (tuned["steps"], tuned["layers"], table["mean"]["ssim"]) == (3, ["net.2"], None)  # too small for a window
+    model, x, z = ganzoo.load("nsgan"), read_images(FILES[:2], (1, 8, 8)), kept(home / "o").z
+    found = list(Tune(3, layers=["net.2"]).each(model, x, invert(model, x, solver=LBFGS(6))))
+    for i, row in enumerate(tuned["images"]):
+        assert (row["file"], row["evaluations"]) == (FILES[i], 4)
+        assert (row["loss"], row["start"]) == pytest.approx((found[i].loss, found[i].history[0]))
+        assert row["history"] == pytest.approx(found[i].history)
+        made = ganzoo.load(f"o/tuned/{'ab'[i]}").decode(z[i : i + 1])
+        assert row["mse"] == pytest.approx((made - x[i]).square().mean().item(), rel=1e-4)
+    assert tuned["mean"]["mse"] == pytest.approx(np.mean([row["mse"] for row in tuned["images"]]))
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (["a.png", "b.jpg"], ["a", "b"]),
+        (["a.png", "a.jpg", "1-a.png"], ["0-a", "1-1-a", "2-1-a"]),
+        (["A.png", "a.png"], ["0-A", "1-a"]),
+        (["...png", ".. .png", "?.png"], ["0-picture", "1-picture", "2-picture"]),
+        (["my cat: 1/2?.png".replace("/", chr(92)), "-rf.png", "été.png"], ["my_cat_1_2", "rf", "été"]),
+        (["x" * 90 + "1.png", "x" * 90 + "2.png"], ["0-" + "x" * 80, "1-" + "x" * 80]),
+    ],
+)
+def test_folders_of_tuned_generators_are_safe_and_distinct(names, folders):
+    assert folders_of(names) == folders
+
+
+def test_without_steps_there_is_no_way_and_no_loss_to_draw(home, capsys):
+    run("imageencoder", "a.png", "--out", "o")
+    assert "beside it sheet.png, loss.png, way.gif, metrics.json" in capsys.readouterr().out
+    run("imageencoder", "a.png", "--method", "encoder", "--out", "o")
+    assert "beside it sheet.png, metrics.json" in capsys.readouterr().out
+    assert sorted(path.name for path in (home / "o").iterdir()) == ["latents.npz", "metrics.json", "sheet.png"]
+
+
+def test_the_way_says_its_steps_and_white_tiles_are_seen(home):
+    """Of 6 steps the moments 0 to 6, each under its number."""
+    Image.new("L", (8, 8), 255).save("white.png")
+    run("nsgan", "white.png", "--out", "o")
+    with Image.open("o/way.gif") as way:
+        heads = []
+        for frame in range(way.n_frames):
+            way.seek(frame)
+            heads.append(np.asarray(way.convert("L"))[:28].tobytes())
+    assert len(set(heads)) == len(heads) == 7
+    with Image.open("o/sheet.png") as sheet:
+        tile = np.asarray(sheet)[-52:, -202:-150]
+    assert (tile[:2] == 160).all()
+    assert (tile[2:50, 2:50] == 255).all()
+    assert (tile[:, :2] == 160).all()
+
+
 def test_another_space_starts_at_z_and_keeps_both(home):
     run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
     z, extra = kept(home / "o")
@@ -199,6 +285,13 @@ def test_another_space_starts_at_z_and_keeps_both(home):
     assert torch.equal(z, invert(model, x, solver=LBFGS(6)).latents)
     assert extra["u"].shape == (3, 16)
     assert (extra["loss"] < (model.decode(z) - x).square().mean(dim=(1, 2, 3)).numpy()).all()
+    in_z = invert(model, x, solver=LBFGS(6))
+    second = invert(model, x, space="maps:net.0", start=At(z), solver=LBFGS(6))
+    assert np.array_equal(extra["history"], torch.cat([in_z.history, second.history], dim=1).numpy())
+    assert np.array_equal(extra["evaluations"], (in_z.evaluations + second.evaluations).numpy())
+    rows = json.loads((home / "o" / "metrics.json").read_text())["images"]
+    assert [row["start"] for row in rows] == in_z.history[:, 0].tolist()
+    assert [row["evaluations"] for row in rows] == extra["evaluations"].tolist()
 
 
 def test_the_class_is_looked_for_given_or_each(home):
@@ -267,9 +360,35 @@ def test_latents_that_were_damaged_are_not_taken_up(home, refused):  # noqa: F81
     arrays = dict(np.load(home / "o" / "latents.npz"))
     np.savez(home / "o" / "latents.npz", **{**arrays, "loss": arrays["loss"][:2]})
     said = refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
-    assert said == "o/latents.npz holds other rows than keys: remove it, or choose another --out"
+    wrong = "o/latents.npz has an array loss that has not 3 rows, one for each key"
+    assert said == f"{wrong}: remove it, or choose another --out"
     (home / "o" / "latents.npz").write_bytes(b"PK no npz")
     assert "o/latents.npz" in refused("invert", "nsgan", *FILES, "--steps", "6", "--out", "o")
+
+
+@pytest.mark.parametrize("lost", ["key", "z", "images", "loss", "history", "evaluations", "y", "u"])
+def test_latents_that_lack_an_array_are_one_line(lost, home, refused):  # noqa: F811
+    words = ["cgan", "a.png", "--labels", "1", "--space", "maps:net.0", "--steps", "1", "--start", "draw", "--out", "o"]
+    assert main(["invert", *words]) == 0
+    arrays = dict(np.load("o/latents.npz"))
+    arrays.pop(lost)
+    np.savez("o/latents.npz", **arrays)
+    said = refused("invert", *words)
+    assert said == f"o/latents.npz has no array {lost}: remove it, or choose another --out"
+
+
+def test_only_what_is_drawn_is_kept_of_the_way(home, monkeypatch):
+    """Of a layer with large maps as of z: pictures in 8 bits, of the first images."""
+    monkeypatch.setattr(writing, "SHOWN", 2)
+    run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
+    first = kept(home / "o")
+    assert "way" not in first.extra
+    assert (first.extra["frames"].shape, first.extra["frames"].dtype) == ((2, 18, 1, 8, 8), np.uint8)
+    looked = []
+    monkeypatch.setattr(writing, "inversions", spy(looked))
+    run("nsgan", *FILES[1:], "--space", "maps:net.0", "--out", "o")
+    assert looked == [1, 1]  # in z and in the layer: the way of c.png was not kept
+    assert torch.equal(kept(home / "o").z, first.z[1:])
 
 
 @pytest.mark.parametrize("loss", ["pixels+0.05*digits", "0.5*pixels+1e-3*discriminator", "pixels+2*indomain"])
@@ -365,6 +484,38 @@ def test_it_says_how_pictures_were_fitted(home, capsys):
     assert size_of("wide.png") == (40, 20)
     run("nsgan", "wide.png", "--out", "o")
     assert "ganzoo: wide.png (40 x 20): its middle, resized to 8 x 8, grey\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("film.gif", "film.gif (8 x 8): the first of its 2 frames, grey"),
+        ("turned.png", "turned.png (8 x 8): turned as the camera was held"),
+        ("clear.png", "clear.png (8 x 8): what is transparent on white, grey"),
+        ("sixteen.png", "sixteen.png (8 x 8): what is transparent on white"),
+        ("opaque.png", "opaque.png (8 x 8): grey"),
+    ],
+)
+def test_it_says_what_it_leaves_out_turns_and_fills(name, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shades = [Image.fromarray(np.full((8, 8), shade, dtype=np.uint8)) for shade in (40, 200)]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    shades[0].save("film.gif", save_all=True, append_images=shades[1:])
+    shades[0].save("turned.png", exif=turned)
+    Image.new("RGBA", (8, 8), (9, 9, 9, 120)).save("clear.png")
+    Image.new("RGBA", (8, 8), (9, 9, 9, 255)).save("opaque.png")
+    Image.fromarray(np.full((8, 8), 300, dtype=np.uint16)).save("sixteen.png", transparency=20)
+    assert how_fitted([name], (1, 8, 8)) == [said]
+
+
+@pytest.mark.parametrize("verb", [["invert", "points", "a.png"], ["paint", "points", "a.png", "b.png"]])
+def test_a_model_of_points_has_no_pictures(verb, tmp_path, monkeypatch, refused):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8)).save("a.png")
+    publish(NSGAN(MLPGenerator((2,), Normal(3), width=4), MLPDiscriminator((2,), width=4)).eval(), "points", {})
+    said = refused(*verb, "--out", "o")
+    assert said == "pictures have 1 to 4 channels, the model's images have the shape (2,): choose another model"
 
 
 def test_encoders_are_in_the_model(home):

@@ -123,6 +123,12 @@ def test_a_term_is_seeds_a_file_or_a_class_of_a_file(tmp_path):
         inputs.of_term(loaded, "nothing.npz")
 
 
+def test_a_term_is_called_by_its_pictures():
+    assert inputs.title("x/a.png") == "a.png"
+    assert inputs.title("a.png,b.png,c.png") == "a.png\nand 2 more"
+    assert inputs.title("1,2") == "seeds 1,2"
+
+
 def test_pictures_are_encoded(tmp_path):
     loaded = model(encoder=True)
     x = loaded.sample(2)
