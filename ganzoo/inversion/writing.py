@@ -132,7 +132,7 @@ def behind(model: Inference, x: Tensor, part: Inversion, how: How, space: Space)
     """
     told, start = (model, x, part.condition), At(part.latents)
     try:
-        return invert(*told, space, start, solver=how.solver, loss=how.loss, progress=False)
+        return invert(*told, space=space, start=start, solver=how.solver, loss=how.loss, progress=False)
     except KeyboardInterrupt:
         raise Interrupted(part) from None
 
