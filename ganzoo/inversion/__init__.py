@@ -3,13 +3,13 @@
 from ganzoo.inversion.brush import Edited, brush
 from ganzoo.inversion.flow import carry
 from ganzoo.inversion.inverter import Interrupted, Inversion, invert
+from ganzoo.inversion.latent_losses import InDomain, Shell
 from ganzoo.inversion.losses import LPIPS, Features, Loss, Masked, Pixels
 from ganzoo.inversion.solvers import LBFGS, Adam, Stay
 from ganzoo.inversion.spaces import maps, several
 from ganzoo.inversion.starts import At, Draw, Encoded, Nearest, Start
 from ganzoo.inversion.strokes import Colour, Shape, Warp
 from ganzoo.inversion.tune import Tune
-from ganzoo.inversion.usual import InDomain, Shell
 
 __all__ = [
     "LBFGS",

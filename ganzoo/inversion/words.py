@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from ganzoo.catalogue import nearest
 from ganzoo.inference import Inference
+from ganzoo.inversion.latent_losses import InDomain, Shell
 from ganzoo.inversion.losses import LPIPS, Features, Loss, Pixels, Sum
 from ganzoo.inversion.solvers import LBFGS, Adam, Solver, Stay
 from ganzoo.inversion.starts import Draw, Encoded, Nearest, Start
-from ganzoo.inversion.usual import InDomain, Shell
 from ganzoo.metrics.features import file_sha256
 from ganzoo.metrics.lenet import LeNet64, as_mnist
 from ganzoo.metrics.vgg import LAYERS, VGG16
