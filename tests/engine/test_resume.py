@@ -159,7 +159,6 @@ GAMES = [(m, d, p, 1) for m in MODELS for d in DATA for p in POINTS] + [(m, "mem
 ALWAYS = {
     ("two players", "memory", "mid-epoch", 1),
     ("two players", "memory", "in validation", 1),
-    ("two players", "workers", "mid-epoch", 1),
     ("n_critic 5", "memory", "at an epoch's end", 1),
     ("n_critic 5", "memory", "writing a checkpoint", 1),
 }
@@ -175,7 +174,7 @@ def test_killed_and_resumed_equals_uninterrupted(model, data, point, ranks, tmp_
 
 
 INFERENCES = [(m, p, n) for m in INFERRING for p, n in (("mid-epoch", 1), ("mid-epoch", 2), ("in validation", 1))]
-ALWAYS_INFERRED = {("one player", "mid-epoch", 1), ("shared trunk", "mid-epoch", 2), ("G with E", "in validation", 1)}
+ALWAYS_INFERRED = {("one player", "mid-epoch", 1), ("G with E", "in validation", 1)}
 
 
 @pytest.mark.parametrize(("model", "point", "ranks"), cases(INFERENCES, ALWAYS_INFERRED))

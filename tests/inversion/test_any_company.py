@@ -71,7 +71,7 @@ def test_a_picture_has_one_answer(seed):
 @pytest.mark.parametrize("seed", range(16, 26))
 def test_a_search_that_is_interrupted_anywhere_ends_as_if_it_were_not(seed, tmp_path, monkeypatch):
     case = Case(seed)
-    monkeypatch.setattr(writing, "draw", lambda *_: None)
+    monkeypatch.setattr(writing, "draw", lambda *_: [])
     monkeypatch.setattr(inverter, "PART", 16)
     how = How(case.space, Nearest(9), case.solver, Pixels(), 1, 0, "how")
     names = [str(i) for i in range(case.n)]

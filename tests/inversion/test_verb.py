@@ -12,7 +12,7 @@ from ganzoo.bundled import FACTS
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
-from ganzoo.inversion import LBFGS, At, Masked, Pixels, Tune, invert, losses, writing
+from ganzoo.inversion import LBFGS, At, Masked, Pixels, Tune, invert, keeping, losses, writing
 from ganzoo.inversion.tuning import folders_of
 from ganzoo.inversion.words import read_mask
 from ganzoo.latent.npz import load_latents
@@ -379,7 +379,8 @@ def test_latents_that_lack_an_array_are_one_line(lost, home, refused):  # noqa: 
 
 def test_only_what_is_drawn_is_kept_of_the_way(home, monkeypatch):
     """Of a layer with large maps as of z: pictures in 8 bits, of the first images."""
-    monkeypatch.setattr(writing, "SHOWN", 2)
+    for module in (writing, keeping):
+        monkeypatch.setattr(module, "SHOWN", 2)
     run("nsgan", *FILES, "--space", "maps:net.0", "--out", "o")
     first = kept(home / "o")
     assert "way" not in first.extra
@@ -387,7 +388,7 @@ def test_only_what_is_drawn_is_kept_of_the_way(home, monkeypatch):
     looked = []
     monkeypatch.setattr(writing, "inversions", spy(looked))
     run("nsgan", *FILES[1:], "--space", "maps:net.0", "--out", "o")
-    assert looked == [1, 1]  # in z and in the layer: the way of c.png was not kept
+    assert looked == [1]  # the way of c.png was not kept
     assert torch.equal(kept(home / "o").z, first.z[1:])
 
 
