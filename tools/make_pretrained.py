@@ -56,10 +56,12 @@ MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-mnist": Row("dcgan-mnist-pretrained", None, MNIST),
     "r1gan-mnist": Row("r1gan-mnist-pretrained", None, MNIST),
     "bigan-mnist": Row("bigan-mnist-pretrained", None, MNIST),
+    "latentregressor-mnist": Row("latentregressor-mnist-pretrained", None, MNIST),
     "vae-mnist": Row("vae-mnist-pretrained", None, MNIST),
     "cvae-mnist": Row("cvae-mnist-pretrained", None, MNIST),
     "dcgan-mnist-encoder": Row("imageencoder-mnist-pretrained", "dcgan-mnist", MNIST),
     "cgan-mnist": Row("cgan-mnist-pretrained", None, MNIST),
+    "icgan-mnist": Row("icgan-mnist-pretrained", "cgan-mnist", MNIST),
     "dcgan-peeps": Row("dcgan-peeps", None, PEEPS, ("discriminator",)),
     "dcgan-peeps-encoder": Row("imageencoder-peeps-pretrained", "dcgan-peeps", PEEPS),
 }
