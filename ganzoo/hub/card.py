@@ -26,8 +26,8 @@ def card(config: dict[str, Any], model: Inference) -> str:
         f"`{c.name}` ({f'{c.size} values' if c.kind == 'categorical' else f'{c.low:g} to {c.high:g}'})"
         for c in model.codes
     )
-    coded = f"\nCodes: {codes}. `ganzoo traverse FOLDER` walks through them.\n" if codes else ""
     name = training.get("name")
+    coded = f"\nCodes: {codes}. `ganzoo traverse {name or 'FOLDER'}` walks through them.\n" if codes else ""
     return f"""# {f"{name}: " if name else ""}{variant} on {data}
 
 {sentence(path)}
