@@ -55,6 +55,7 @@ MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-digits": Row("dcgan-digits", None, DIGITS),
     "dcgan-mnist": Row("dcgan-mnist-pretrained", None, MNIST),
     "r1gan-mnist": Row("r1gan-mnist-pretrained", None, MNIST),
+    "r3gan-mnist": Row("r3gan-mnist-pretrained", None, MNIST),
     "wgangp-mnist": Row("wgangp-mnist-pretrained", None, MNIST),
     "sngan-mnist": Row("sngan-mnist-pretrained", None, MNIST),
     "infogan-mnist": Row("infogan-mnist-pretrained", None, MNIST),

@@ -74,8 +74,8 @@ def check_encoder(model: Any, source: str) -> None:
 
     if model.encoder is None:
         raise ValueError(
-            f"{source} has no encoder: of the models that come with ganzoo {' and '.join(with_encoder())} have one,"
-            f" and `ganzoo fit --config models/imageencoder --config data/NAME --generator {source}` trains one"
+            f"{source} has no encoder. Of the models that come with ganzoo these have one: {', '.join(with_encoder())};"
+            f" `ganzoo fit --config models/imageencoder --config data/NAME --generator {source}` trains one"
         )
 
 

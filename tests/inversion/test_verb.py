@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo.bundled import FACTS
+from ganzoo.bundled import FACTS, with_encoder
 from ganzoo.cli import main
 from ganzoo.hub.writing import publish
 from ganzoo.inference import Inference
@@ -24,7 +24,7 @@ from tests.cli.test_cli import refused  # noqa: F401
 from tests.zoo import ToLatent, make
 
 FILES = ["a.png", "b.png", "c.png"]
-THOSE_WITH_ONE = "of the models that come with ganzoo dcgan-mnist-encoder and dcgan-peeps-encoder have one,"
+THOSE_WITH_ONE = f"Of the models that come with ganzoo these have one: {', '.join(with_encoder())};"
 
 
 @pytest.fixture
@@ -447,8 +447,8 @@ def test_losses_are_named(loss, home):
             ["imageencoder", "a.png", "--method", "hybrid", "--restarts", "2"],
             "2 restarts would all start where Encoded does: use Draw or Nearest",
         ),
-        (["nsgan", "a.png", "--method", "hybrid"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
-        (["nsgan", "a.png", "--method", "encoder"], f"nsgan has no encoder: {THOSE_WITH_ONE}"),
+        (["nsgan", "a.png", "--method", "hybrid"], f"nsgan has no encoder. {THOSE_WITH_ONE}"),
+        (["nsgan", "a.png", "--method", "encoder"], f"nsgan has no encoder. {THOSE_WITH_ONE}"),
         (
             ["nsgan", "a.png", "--start", "encoder"],
             "and `ganzoo fit --config models/imageencoder --config data/NAME --generator nsgan` trains one",
