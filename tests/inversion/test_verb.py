@@ -451,7 +451,7 @@ def test_losses_are_named(loss, home):
         (["nsgan", "a.png", "--method", "encoder"], f"nsgan has no encoder. {THOSE_WITH_ONE}"),
         (
             ["nsgan", "a.png", "--start", "encoder"],
-            "and `ganzoo fit --config models/imageencoder --config data/NAME --generator nsgan` trains one",
+            "`ganzoo fit --config models/imageencoder --config data/NAME --generator nsgan` trains one",
         ),
         (["nsgan", "a.png", "--method", "hybrid", "--start", "draw:1"], "--method hybrid starts at the encoder"),
         (["nsgan", "a.png", "--method", "tune", "--space", "maps:net.0"], "--method tune has its pivots in z"),
