@@ -162,4 +162,5 @@ def see_through(picture: Image.Image) -> bool:
     """Whether some of a picture is transparent; of 16 bits, whether it says so."""
     if not picture.has_transparency_data or picture.mode.startswith("I;16"):
         return picture.has_transparency_data
-    return picture.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+    alpha = picture if "A" in picture.getbands() else picture.convert("RGBA")  # a palette has no such channel
+    return alpha.getchannel("A").getextrema() != (255, 255)

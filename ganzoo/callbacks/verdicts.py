@@ -1,7 +1,5 @@
 """What is said of a verdict: a table on the screen, and a file in the run's folder."""
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from ganzoo.config import config_or_reason
-from ganzoo.files import write_atomically
+from ganzoo.files import write_json
 from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.judge import KINDS, Verdict
 from ganzoo.metrics.names import metric_name
@@ -47,9 +45,8 @@ def report(
         "device": str(game.device),
         "torch": torch.__version__,
     }
-    text = json.dumps(told, indent=2, allow_nan=False) + "\n"
     path = Path(trainer.default_root_dir) / "verdicts" / file_name(verdict, extractor, reference, how["batches"])
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_json(path, told)
     floor = f"{verdict.n_floor} real images against the others"
     if "file" in reference.meta:
         floor = f"{verdict.n_floor} test images of {data.name} against the file"
@@ -88,15 +85,13 @@ def table(verdict: Verdict, extractor: Extractor, reference: Reference) -> Table
 def record(verdict: Verdict, extractor: Extractor, reference: Reference, names: Sequence[str]) -> dict[str, Any]:
     """Return what was measured, and against what, as plain values."""
 
-    def named(values: dict[str, float]) -> dict[str, float | None]:
-        return {metric_name(kind, extractor): finite(value) for kind, value in values.items()}
+    def named(values: dict[str, float]) -> dict[str, float]:
+        return {metric_name(kind, extractor): value for kind, value in values.items()}
 
     told: dict[str, Any] = {"metrics": named(verdict.values), "floors": named(verdict.floors)}
     if verdict.classes is not None:
         told["classes"] = {
-            metric_name(kind, extractor): {
-                names[k] if k < len(names) else str(k): finite(value) for k, value in values.items()
-            }
+            metric_name(kind, extractor): {names[k] if k < len(names) else str(k): value for k, value in values.items()}
             for kind, values in verdict.classes.items()
         }
     return {
@@ -107,11 +102,6 @@ def record(verdict: Verdict, extractor: Extractor, reference: Reference, names: 
         "reference": reference.meta,
         "weights": "average (G_ema)",
     }
-
-
-def finite(value: float) -> float | None:
-    """Return a number as JSON can say it: None if it is infinite or nan."""
-    return value if math.isfinite(value) else None
 
 
 def trainer_print(trainer: L.Trainer, text: str) -> None:

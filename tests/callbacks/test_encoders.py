@@ -1,6 +1,7 @@
 """What callbacks and verbs make of games with an encoder, or with codes."""
 
 import contextlib
+import json
 import math
 
 import lightning as L
@@ -13,9 +14,9 @@ from torch import nn
 from ganzoo import hub
 from ganzoo.callbacks import Checkpoints, Evaluate, SampleGrid
 from ganzoo.callbacks.encoders import JUDGED, held_out, inferred_values, reconstructed, refresh_encoders, traversals
-from ganzoo.callbacks.verdicts import finite
 from ganzoo.cli import main
 from ganzoo.data import Gaussians
+from ganzoo.files import write_json
 from ganzoo.hub import publish
 from ganzoo.hub.card import number
 from ganzoo.latent import inputs
@@ -276,8 +277,9 @@ def test_the_encoder_that_was_judged_is_published(interrupted, validated, tmp_pa
     assert record["batches"] == (2 if interrupted else 4)
 
 
-def test_the_record_of_a_perfect_encoder_is_json():
-    assert [finite(value) for value in (1.5, math.inf, math.nan)] == [1.5, None, None]
+def test_the_record_of_a_perfect_encoder_is_json(tmp_path):
+    write_json(tmp_path / "a.json", {"psnr": math.inf, "rows": [1.5, (math.nan, 2)]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"psnr": None, "rows": [1.5, [None, 2]]}
     assert [number(value) for value in (0.12345, None)] == ["0.1235", "-"]
 
 

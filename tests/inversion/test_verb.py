@@ -399,6 +399,12 @@ def test_losses_are_named(loss, home):
     assert (extra["history"][:, -1] < extra["history"][:, 0]).all()
 
 
+def test_those_with_an_encoder_are_named():
+    named = with_encoder()
+    assert {"bigan-mnist", "dcgan-mnist-encoder", "vae-mnist"} <= set(named)
+    assert not {"dcgan-mnist", "cgan-mnist"} & set(named)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
