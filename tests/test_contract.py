@@ -10,7 +10,7 @@ import torch
 
 from ganzoo import models
 from ganzoo.config import build
-from tests.zoo import SHAPE, SPECIAL, digits, fast, make, optimizers, some, trainer, weights
+from tests.zoo import SHAPE, SPECIAL, data_for, fast, make, optimizers, some, told, trainer, weights
 
 VARIANTS = sorted(SPECIAL)
 GIVEN = ("LatentEncoder", "ImageEncoder", "IterativeEncoder", "IcGAN")  # G is theirs to look at only
@@ -26,7 +26,7 @@ def test_every_exported_variant_is_here():
 def test_all_parameters_move_and_all_terms_are_finite(name, tmp_path):
     model = make(name, **fast())
     before = weights(model)
-    trainer(8, tmp_path).fit(model, datamodule=digits())
+    trainer(8, tmp_path).fit(model, datamodule=data_for(model))
     still = {k.split(".")[0] for k, p in model.named_parameters() if torch.equal(p, before[k])}
     assert still == ({"G"} if name in GIVEN else set()), f"within 8 batches no player moved all of {sorted(still)}"
     assert {name.split("/")[0] for name in model.shown} == set(model.players())
@@ -53,7 +53,7 @@ def test_only_the_mover_moves(name, tmp_path, monkeypatch):
         return terms
 
     monkeypatch.setattr(type(model), "move", move)
-    trainer(4, tmp_path).fit(model, datamodule=digits())
+    trainer(4, tmp_path).fit(model, datamodule=data_for(model))
     assert set(seen) == set(model.players())
 
 
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name, tmp_
         monkeypatch.setenv("PL_GLOBAL_SEED", seed)
         model = make(name)
         torch.manual_seed(torch.randint(1000, ()).item())  # what happened before must not matter
-        trainer(4, tmp_path).fit(model, datamodule=digits())
+        trainer(4, tmp_path).fit(model, datamodule=data_for(model))
         ends.append(torch.cat([p.flatten() for p in model.parameters()]))
     assert torch.equal(ends[0], ends[1])
     assert not torch.equal(ends[0], ends[2])
@@ -73,12 +73,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name, tmp_
 @pytest.mark.parametrize("name", VARIANTS)
 def test_samples_are_images_and_a_seed_is_an_image(name):
     model = make(name)
-    labels = 3 if model.G.num_classes else None
-    images = model.sample(40, seed=5, condition=labels)
+    condition = told(model, 40)
+    images = model.sample(40, seed=5, condition=condition)
     assert images.shape == (40, *SHAPE)
     assert images.abs().max() <= 1
     assert not images.requires_grad
-    assert torch.equal(model.sample(1, seed=21, condition=labels)[0], images[16])
+    alone = None if condition is None else condition[16]
+    assert torch.equal(model.sample(1, seed=21, condition=alone)[0], images[16])
     assert len(images.flatten(1).unique(dim=0)) == 40
 
 
@@ -95,14 +96,14 @@ def test_the_configuration_rebuilds_the_game(name):
 def test_a_game_can_be_called_like_what_it_publishes(name):
     model = make(name).eval()
     z = model.trained.latents(2)
-    y = [0, 1] if model.G.num_classes else None
+    y = told(model, 2)
     assert torch.equal(model(z, y), model.trained.decode(z, y))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_trained_game_is_copied_and_pickled(name, tmp_path):
     model = make(name, **fast())
-    trainer(2, tmp_path).fit(model, datamodule=digits())
+    trainer(2, tmp_path).fit(model, datamodule=data_for(model))
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(some(again, 5), some(model, 5))
         assert not again._turns, "a copy must not hold the optimizers and the trainer of the original"
@@ -125,7 +126,7 @@ def test_the_docstring_has_an_equation_and_a_source(name):
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
 def test_other_precisions_train(name, precision, tmp_path):
     model = make(name, **fast())
-    trainer(4, tmp_path, precision=precision).fit(model, datamodule=digits())
+    trainer(4, tmp_path, precision=precision).fit(model, datamodule=data_for(model))
     assert all(abs(value) < 1e3 for value in model.shown.values())
 
 
@@ -136,7 +137,7 @@ def test_encoders_of_a_given_generator_learn_to_invert_it(name, tmp_path):
     model = make(name, ema_decay=0.9, **fast())
     x, before = some(model, 256, seed=1000), weights(model.G)
     first = (model.reconstruct(x) - x).square().mean()
-    trainer(600, tmp_path).fit(model, datamodule=digits(batch_size=64))
+    trainer(600, tmp_path).fit(model, datamodule=data_for(model, 64))
     assert (model.reconstruct(x) - x).square().mean() < first / 2
     assert all(torch.equal(value, weights(model.G)[key]) for key, value in before.items())
 
@@ -146,7 +147,7 @@ def test_encoders_of_a_given_generator_learn_to_invert_it(name, tmp_path):
 def test_learns_a_constant(name, tmp_path):
     """Signs and wiring: the mean grey of the samples comes to that of the data."""
     model = make(name, **({} if name == "WGAN" else {"ema_decay": 0.9}), **fast())
-    data = digits(batch_size=64)
+    data = data_for(model, 64)
     data.setup("fit")
     trainer(600, tmp_path).fit(model, datamodule=data)
     real = torch.cat(list(data.images("train"))).float().mean() / 127.5 - 1

@@ -21,7 +21,7 @@ from ganzoo.models import DCGAN
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator
 from ganzoo.priors import Coded, Normal
 from tests.engine.test_resume import folder_of_images, same
-from tests.zoo import SPECIAL, digits, fast, for_d_and_g, make, some, trainer, weights, written
+from tests.zoo import SPECIAL, data_for, digits, fast, for_d_and_g, make, some, trainer, weights, written
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product on a card: bitwise needs it
 CARD = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))
@@ -117,7 +117,7 @@ def test_a_seed_is_the_same_latent_and_nearly_the_same_image_everywhere(prior, d
 @pytest.mark.parametrize("name", sorted(SPECIAL))
 def test_every_game_trains_and_samples(name, device, tmp_path):
     model = make(name, **fast())
-    trainer(2, tmp_path, accelerator=device).fit(model, datamodule=digits())
+    trainer(2, tmp_path, accelerator=device).fit(model, datamodule=data_for(model))
     assert {name.split("/")[0] for name in model.shown} == set(model.players())
     assert all(abs(value) < 1e3 for value in model.shown.values())
     model = model.to(device)

@@ -15,10 +15,13 @@ from ganzoo.data import Digits
 from ganzoo.engine.optim import SGD, Adam, Linear, Optimizer
 from ganzoo.losses.likelihoods import GaussianLikelihood
 from ganzoo.models.gan import GAN
+from ganzoo.models.translation import Translation
 from ganzoo.networks import Bottleneck, Packed, Refiner, WithClassifier, WithCodes
 from ganzoo.networks.labels import Label
+from ganzoo.pixels import to_float
 from ganzoo.priors import Coded, Normal, Prior
-from ganzoo.roles import Discriminator, Encoder, Generator, JointDiscriminator
+from ganzoo.roles import Discriminator, Encoder, Generator, Images, JointDiscriminator
+from tests.translator import Negatives, OfImages, Translate
 
 SHAPE = (1, 8, 8)
 
@@ -110,6 +113,10 @@ def optimizer_names(cls: type) -> set[str]:
     return {name for name in names if name.endswith("optimizer")}
 
 
+def translates(sees: str = "image", **others: Any) -> dict[str, Any]:
+    return {"generator": Translate(), "discriminator": OfImages(sees=sees)} | others
+
+
 def with_classes() -> dict[str, Any]:
     return {"generator": ToImage(num_classes=10), "discriminator": FromImage(num_classes=10)}
 
@@ -151,8 +158,15 @@ SPECIAL: dict[str, Callable[[], dict[str, Any]]] = {
     "LatentEncoder": lambda: {"encoder": ToLatent()},
     "ImageEncoder": lambda: {"encoder": ToLatent()},
     "IterativeEncoder": lambda: {"encoder": Refiner(ToLatent((2, *SHAPE[1:])), steps=3)},
+    "CycleGAN": lambda: translates(identity_weight=5.0, pool=20),
+    "Pix2Pix": lambda: translates("pair", generator=Translate(width=8, dim=8)),
+    "ContentGAN": lambda: translates(pool=20),
+    "PairGAN": lambda: translates("pair", pool=20),
     "IcGAN": lambda: {"generator": ToImage(num_classes=10), "encoder": ToLatent(dim=14)},
 }
+
+
+TRANSLATORS = {name for name in SPECIAL if issubclass(getattr(models, name), Translation)}
 
 
 def make(name: str, seed: int = 0, **kwargs: Any) -> Any:
@@ -169,15 +183,26 @@ def make(name: str, seed: int = 0, **kwargs: Any) -> Any:
 
 
 def some(model: Any, n: int, seed: int = 0) -> Tensor:
-    """Return samples of a model, trained or loaded; of a conditional one with the classes in turn."""
+    """Return samples of a model, trained or loaded, told something different each."""
+    return model.sample(n, seed, told(model, n))
+
+
+def told(model: Any, n: int) -> Any:
+    """Return what ``n`` samples of a model are told: the classes in turn, test images to translate, or nothing."""
     generator = model.generator if hasattr(model, "generator") else model.G
-    labels = [k % generator.num_classes for k in range(n)] if generator.num_classes else None
-    return model.sample(n, seed, labels)
+    if isinstance(generator.condition, Images):
+        return to_float(Negatives().conditions("test")[:n])
+    return [k % generator.num_classes for k in range(n)] if generator.num_classes else None
 
 
 def digits(batch_size: int = 16, **kwargs: Any) -> Digits:
     """Return the embedded data."""
     return Digits(batch_size=batch_size, **kwargs)
+
+
+def data_for(model: Any, batch_size: int = 16) -> Digits:
+    """Return the embedded data, for a translator with negatives to translate."""
+    return (Negatives if isinstance(model, Translation) else Digits)(batch_size=batch_size)
 
 
 def trainer(max_steps: int, folder: Any, **kwargs: Any) -> L.Trainer:

@@ -18,7 +18,7 @@ from ganzoo.engine.loop import AtomicCheckpoints, CheckpointWords, CountBatches
 from ganzoo.engine.optim import Step
 from ganzoo.engine.options import check_trainer
 from ganzoo.engine.signals import Signals
-from ganzoo.engine.strategy import RankMean, check_strategy, mean_over_ranks
+from ganzoo.engine.strategy import RankMean, check_strategy, gathered, mean_over_ranks
 from ganzoo.engine.turns import NonFinite, Player, Terms, Turn, micro_batches, parameters_of, size_of, take_up
 
 BESIDE = (  # advice of Lightning that is beside the point
@@ -80,6 +80,12 @@ class Game(Configurable, L.LightningModule):
         if self._trainer is None or self._trainer.world_size == 1:
             return list(values)
         return [RankMean.apply(value) for value in values]
+
+    def joint(self, rows: Tensor) -> Tensor:
+        """Return the rows of all ranks, those of rank 0 first, without a gradient: what one process would have."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return rows.detach()
+        return gathered(rows)
 
     def rehearse(self, player: str) -> Step:
         """Return a function that takes a player's steps differentiably, from a copy of its optimizer's state."""

@@ -136,6 +136,13 @@ def mean_over_ranks(values: Tensor, strategy: Strategy) -> Tensor:
     return values
 
 
+def gathered(rows: Tensor) -> Tensor:
+    """Return the rows of all ranks, those of rank 0 first."""
+    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, rows.detach().contiguous())
+    return torch.cat(parts)
+
+
 class RankMean(torch.autograd.Function):
     """The mean of a tensor over the ranks, differentiable when gradients are averaged over the ranks afterwards.
 

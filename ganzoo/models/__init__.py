@@ -2,6 +2,8 @@
 
 from ganzoo.models.bigan import BiGAN
 from ganzoo.models.conditional import ACGAN, CGAN, ProjectionGAN
+from ganzoo.models.contentgan import ContentGAN
+from ganzoo.models.cyclegan import CycleGAN
 from ganzoo.models.fgan import FGAN
 from ganzoo.models.gan import DCGAN, GAN, LSGAN, NSGAN, HingeGAN
 from ganzoo.models.given import IcGAN, ImageEncoder, LatentEncoder
@@ -10,6 +12,8 @@ from ganzoo.models.improved import ImprovedGAN
 from ganzoo.models.infogan import InfoGAN
 from ganzoo.models.iterativeencoder import IterativeEncoder
 from ganzoo.models.pacgan import PacGAN
+from ganzoo.models.pairgan import PairGAN
+from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.r1gan import R1GAN
 from ganzoo.models.r3gan import R3GAN
 from ganzoo.models.regressor import JointLatentRegressor, LatentRegressor
@@ -37,6 +41,8 @@ __all__ = [
     "WGANGP",
     "BetaVAE",
     "BiGAN",
+    "ContentGAN",
+    "CycleGAN",
     "HingeGAN",
     "IcGAN",
     "ImageEncoder",
@@ -47,6 +53,8 @@ __all__ = [
     "LatentEncoder",
     "LatentRegressor",
     "PacGAN",
+    "PairGAN",
+    "Pix2Pix",
     "ProjectionGAN",
     "UnrolledGAN",
 ]

@@ -11,7 +11,8 @@ from ganzoo.engine.averages import Average, averaged, mover_of
 from ganzoo.engine.game import Game
 from ganzoo.inference import Inference
 from ganzoo.models.batch import as_pair, check_images
-from ganzoo.roles import Classes, Condition, Discriminator, Encoder, Generator, Given, Nothing, told
+from ganzoo.pixels import to_float
+from ganzoo.roles import Classes, Condition, Discriminator, Encoder, Generator, Given, Images, Nothing, told
 
 
 class Generative(Game):
@@ -133,22 +134,29 @@ class Generative(Game):
         for network in self._timed:
             network.batch = self.global_step
         x, y = as_pair(batch)
+        y = self.told_with(x, y)
         if not self._looked:
-            check_images(x, self.trained.generator.image_shape)
+            G = self.trained.generator
+            check_images(x, G.image_shape)
+            if isinstance(G.condition, Images):
+                check_images(y, G.condition.shape)
             self._looked = True
-        return super().training_step((x, self.told_with(x, y)), batch_idx)
+        return super().training_step((x, y), batch_idx)
 
     def told_with(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """Return what G is told with images: y; class 0 if there is none, and nobody asks.
+        """Return what G is told with images: y, images in [-1, 1]; class 0 if there is none, and nobody asks.
 
         Raises:
             ValueError: G is conditional, and nothing was handed over with the images.
         """
+        images = isinstance(self.trained.generator.condition, Images)
         if y is None and not self._alone:
-            raise ValueError(
-                f"{type(self).__name__} needs labels: let the loader give (images, labels), or a dictionary"
-            )
-        return x.new_zeros(len(x), dtype=torch.long) if y is None else y
+            needed = "sources: let the loader give (targets, sources)" if images else "labels: let the loader give"
+            needed += "" if images else " (images, labels)"
+            raise ValueError(f"{type(self).__name__} needs {needed}, or a dictionary")
+        if y is None:
+            return x.new_zeros(len(x), dtype=torch.long)
+        return to_float(y) if images else y
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:

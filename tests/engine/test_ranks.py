@@ -8,7 +8,7 @@ import torch
 
 from ganzoo.callbacks import Evaluate
 from tests.processes import on_ranks
-from tests.zoo import SPECIAL, digits, make, optimizers, trainer, weights
+from tests.zoo import SPECIAL, data_for, digits, make, optimizers, trainer, weights
 
 VARIANTS = sorted(SPECIAL)
 BATCH = 16
@@ -17,6 +17,7 @@ CASES = {
     "n_critic 5": {"name": "WGANGP", "n_critic": 5},
     "accumulate": {"name": "WGANGP", **optimizers(accumulate=2)},
     "accumulate r1": {"name": "R1GAN", "r1_every": 1, **optimizers(accumulate=4)},
+    "a pool that fills up in parts": {"name": "CycleGAN", "pool": 100, **optimizers(accumulate=2)},
     "schedule and clip": {"name": "NSGAN", **optimizers()},
 }
 
@@ -41,7 +42,7 @@ def noise_of_joint_batch(monkeypatch):
     monkeypatch.setattr(torch, "rand", rows(rand))
     monkeypatch.setattr(torch, "randn_like", lambda mean: rows(randn)(*mean.shape))
     codes = rows(lambda n, K, dtype=None, **how: randint(K, (n,), **how))
-    monkeypatch.setattr(torch, "randint", lambda K, shape, device=None, generator=None: codes(*shape, K))
+    monkeypatch.setattr(torch, "randint", lambda K, shape, device=None, **how: codes(*shape, K, **how))
 
 
 def train(case, folder, strategy, monkeypatch, steps=11):
@@ -51,7 +52,7 @@ def train(case, folder, strategy, monkeypatch, steps=11):
     with monkeypatch.context() as patch:
         noise_of_joint_batch(patch)
         runner = trainer(steps, folder, precision="64-true", devices=world, strategy=strategy)
-        runner.fit(model, datamodule=digits(BATCH // world))
+        runner.fit(model, datamodule=data_for(model, BATCH // world))
     assert runner.global_step == steps
     return weights(model)
 

@@ -1,15 +1,15 @@
 """Using trained networks: images of seeds, latents of images, images of latents."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from ganzoo.inference.blocks import decode, encode, images_of, sample_seeds
+from ganzoo.inference.translations import translated
 from ganzoo.priors import Code, which_seeds
-from ganzoo.roles import Classes, Condition, Encoder, Generator, Given, Images, Space, check_images, told
-
-BLOCK = 16  # rows of every call of a network, so that a row's result does not depend on the rows beside it
+from ganzoo.roles import Classes, Encoder, Generator, Given, Images
 
 
 class Inference:
@@ -133,6 +133,29 @@ class Inference:
         """Return what is given; without it the classes that the labeller finds, if there is one."""
         return self.classify(x) if given is None and self.labeller is not None else given
 
+    def translate(self, x: Tensor, seed: int | None = 0) -> Tensor:
+        """Return what G makes of images, [N, C, H, W] in [-1, 1], each as it would be alone.
+
+        Args:
+            x: Images [N, C', H, W] in [-1, 1], of any height and width.
+            seed: Of what is random in G, such as dropout: the same for each image; None: nothing is.
+
+        Raises:
+            ValueError: G translates nothing, or images of another kind.
+        """
+        return translated(self.generator, x, seed)
+
+    def translate_back(self, y: Tensor, seed: int | None = 0) -> Tensor:
+        """Return what the generator of the way back makes of images; the arguments as in ``translate``.
+
+        Raises:
+            ValueError: there is no way back, or it translates images of another kind.
+        """
+        F = self.networks.get("generator_back")
+        if not isinstance(F, Generator):
+            raise ValueError("this model has no way back: CycleGAN has one, or train one the other way round")
+        return translated(F, y, seed)
+
     @property
     def codes(self) -> tuple[Code, ...]:
         """The codes of the prior: their names, where they stand in z, and their ranges."""
@@ -163,145 +186,3 @@ class Inference:
         for name, net in self.networks.items():
             lines.append(f"  {name}: {type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters")
         return "\n".join(lines)
-
-
-@torch.no_grad()
-def sample_seeds(
-    generator: Generator, seeds: Sequence[int], condition: Given = None, truncation: float = 1.0
-) -> Tensor:
-    """Return the images of seeds, [len(seeds), *image_shape] in [-1, 1].
-
-    The image of a seed is bitwise the same alone, in any company and on any number of processes: latents are a function
-    of the seed, and the network always sees whole blocks of ``BLOCK`` rows, in which a seed has its place.
-
-    Args:
-        generator: In evaluation mode.
-        seeds: In any order; consecutive ones fill blocks best.
-        condition: One value for all, or one per seed; only for a conditional generator.
-        truncation: ψ, see ``Prior.truncated``; 1: none.
-
-    Raises:
-        ValueError: the condition is missing, superfluous, out of range or too short, or the prior has no truncation.
-    """
-    y = generator.condition.check(condition, len(seeds))
-    z = generator.prior.seeded(seeds)
-    z = z if truncation == 1 else generator.prior.truncated(z, truncation)
-    rows = places(seeds)
-    taken = torch.zeros((max(rows, default=-1) // BLOCK + 1) * BLOCK, dtype=torch.long)  # of rows left over the first
-    taken[rows] = torch.arange(len(seeds))
-    y = None if y is None else y[taken]
-    return whole_blocks(generator, z[taken], y, generator, generator.image_shape)[rows]
-
-
-def places(seeds: Sequence[int]) -> list[int]:
-    """Return a row for each seed: row i mod ``BLOCK`` of the first block where it is free."""
-    rows, used = [], [0] * BLOCK
-    for seed in seeds:
-        row = seed % BLOCK
-        rows.append(used[row] * BLOCK + row)
-        used[row] += 1
-    return rows
-
-
-@torch.no_grad()
-def encode(encoder: Encoder, x: Tensor, condition: Given = None) -> Tensor:
-    """Return the latents z, [N, dim], of images x [N, *image_shape] in [-1, 1], on the device of the encoder.
-
-    Args:
-        encoder: In evaluation mode.
-        x: Images.
-        condition: One class for all, or one per image; only for a conditional encoder.
-
-    Raises:
-        ValueError: the images have another shape or are no floats, or classes are missing, superfluous or too few.
-    """
-    check_images(x, encoder.image_shape)
-    return whole_blocks(encoder, x, encoder.condition.check(condition, len(x), "encoder"), encoder, (encoder.dim,))
-
-
-@torch.no_grad()
-def decode(place: Generator | Inference | Space, u: Tensor, condition: Given = None) -> Tensor:
-    """Return ``images_of`` latents, without a gradient."""
-    return images_of(place, u, condition)
-
-
-def images_of(place: Generator | Inference | Space, u: Tensor, condition: Given = None) -> Tensor:
-    """Return the images [N, *image_shape] in [-1, 1] of latents [N, dim], on the device of the generator.
-
-    Args:
-        place: The generator, whose latents are z, or another of its spaces. In evaluation mode.
-        u: Latents there.
-        condition: One value for all, or one per latent; only for a conditional generator.
-    """
-    space = space_of(place)
-    check_latents(space, u)
-    G = space.generator
-    return whole_blocks(space.make, u, G.condition.check(condition, len(u)), G, G.image_shape)
-
-
-def placed(y: Tensor, like: Tensor) -> Tensor:
-    """Return what G is told where its weights are, images in their precision."""
-    return y.to(like) if y.is_floating_point() else y.to(like.device)
-
-
-def whole_blocks(
-    call: Callable[..., Tensor], rows: Tensor, y: Tensor | None, network: Generator | Encoder, shape: Sequence[int]
-) -> Tensor:
-    """Return what ``call`` makes of rows, a whole block at a time: the last is filled up, and the filling thrown away.
-
-    So a row has the same result alone and in company, to the last bit, with one exception: where a layer has at most 10
-    outputs, and a number of inputs that 4 does not divide, some CPUs round a row by where it stands in memory.
-
-    Args:
-        call: The network, or a part of it.
-        rows: [N, ...].
-        y: What it is told, a value for each row, or None.
-        network: Whose weights say on which device and in which precision to work.
-        shape: Of one result.
-    """
-    like = next(network.parameters(), torch.zeros(0))
-    parts = []
-    for start in range(0, len(rows), BLOCK):
-        part, own = rows[start : start + BLOCK], None if y is None else y[start : start + BLOCK]
-        n = len(part)
-        if n < BLOCK:
-            part = torch.cat([part, part.new_zeros(BLOCK - n, *part.shape[1:])])
-            own = None if own is None else torch.cat([own, filler(network.condition, BLOCK - n, own)])
-        if own is not None:
-            own = placed(own, like)
-        parts.append(told(call, part.to(like), own)[:n])
-    return torch.cat(parts) if parts else like.new_empty(0, *shape)
-
-
-def filler(condition: Condition, n: int, like: Tensor) -> Tensor:
-    """Return ``n`` values that mean nothing, of the kind of those that mean something."""
-    blank = condition.blank(n)
-    assert blank is not None
-    return blank.to(like)
-
-
-def space_of(place: Generator | Inference | Space) -> Space:
-    """Return a space as it is, and of a generator or a model z."""
-    G = place.generator if isinstance(place, Inference) else place
-    return G.spaces["z"] if isinstance(G, Generator) else G
-
-
-@torch.no_grad()
-def here(space: Space, z: Tensor, condition: Given = None) -> Tensor:
-    """Return the latents of a space, [N, dim], that latents z lead to, where the condition has a say in it."""
-    check_latents(space.generator.spaces["z"], z)
-    G = space.generator
-    y = None if condition is None else G.condition.check(condition, len(z))
-    return whole_blocks(space.of, z, y, G, (space.prior.dim,))
-
-
-def check_latents(space: Space, u: Tensor) -> None:
-    """Check that latents are of the size of a space.
-
-    Raises:
-        ValueError: they are not.
-    """
-    if not isinstance(u, Tensor):
-        raise ValueError(f"expected latents [N, {space.prior.dim}], got {u}: the images of seeds are sample(16)")
-    if u.ndim != 2 or u.shape[1] != space.prior.dim:
-        raise ValueError(f"expected latents [N, {space.prior.dim}], got {list(u.shape)}")
