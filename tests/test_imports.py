@@ -49,7 +49,7 @@ ARROWS = {
         *("latent", "inference", "networks.batch_norm", "roles", "data", "metrics", "pictures", "pixels", "files"),
         "config",
     ],
-    "models": ["inference", "engine", "losses", "roles", "priors", "pixels"],
+    "models": ["inference", "engine", "losses", "roles", "priors", "pixels", "config"],
     "latent": ["inversion", "inference", "roles", "priors", "metrics", "photos", "pictures", "pixels", "files"],
     "inversion": [
         *("inference", "roles", "priors", "metrics", "photos", "pictures", "pixels", "files", "catalogue"),

@@ -72,7 +72,13 @@ INFERRING = {
                       "--model.discriminator", "WithCodes", "--model.discriminator.categorical", "[3]",
                       "--model.discriminator.discriminator", TRUNK], ["d_optimizer", "g_optimizer"]),
 }  # fmt: skip
+TRANSLATING = {  # a batch of 160: at 11 batches 1,760 images are in the pool
+    "half-full pools": (["--model", "CycleGAN", "--model.generator", "tests.translator.Translate",
+                         "--model.discriminator", "tests.translator.OfImages", "--model.pool", "3000"],
+                        ["d_optimizer", "g_optimizer"]),
+}  # fmt: skip
 DATA = {
+    "pairs": ["--data", "tests.translator.Negatives", "--data.batch_size", "160"],
     "memory": ["--data", "Digits", "--data.batch_size", "160"],
     "workers": ["--data", "ImageFolder", "--data.size", "8", "--data.channels", "1", "--data.batch_size", "20",
                 "--data.num_workers", "2", "--data.hflip", "true"],
@@ -87,7 +93,7 @@ POINTS = {
 
 def arguments(model, data, run):
     schedule = "{class_path: ganzoo.engine.Linear, init_args: {stop: 30}}"
-    game, optimizers = {**MODELS, **INFERRING}[model]
+    game, optimizers = {**MODELS, **INFERRING, **TRANSLATING}[model]
     words = ["fit", *game, "--model.ema_decay", "0.9"]
     for name in optimizers:
         words += [f"--model.{name}", "ganzoo.engine.Adam", f"--model.{name}.schedule", schedule]
@@ -155,7 +161,8 @@ def cases(every, always):
     return [pytest.param(*case, marks=[] if case in always else pytest.mark.slow) for case in every]
 
 
-GAMES = [(m, d, p, 1) for m in MODELS for d in DATA for p in POINTS] + [(m, "memory", "mid-epoch", 2) for m in MODELS]
+KINDS = ("memory", "workers")
+GAMES = [(m, d, p, 1) for m in MODELS for d in KINDS for p in POINTS] + [(m, "memory", "mid-epoch", 2) for m in MODELS]
 ALWAYS = {
     ("two players", "memory", "mid-epoch", 1),
     ("two players", "memory", "in validation", 1),
@@ -182,6 +189,12 @@ def test_games_that_infer_are_resumed_too(model, point, ranks, tmp_path, whole):
     killed_and_resumed(model, "memory", point, ranks, tmp_path, whole, [])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "ranks"), [("mid-epoch", 1), ("mid-epoch", 2), ("in validation", 1)])
+def test_pools_of_images_are_resumed_too(point, ranks, tmp_path, whole):
+    killed_and_resumed("half-full pools", "pairs", point, ranks, tmp_path, whole, [])
+
+
 def killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures):
     def words_of(run):
         return [*arguments(model, data, run), *pictures]
@@ -194,7 +207,7 @@ def killed_and_resumed(model, data, point, ranks, tmp_path, whole, pictures):
     assert -signal.SIGKILL in fit([*words_of(run), *killer], log, ranks), log.read_text()
     before = state(run)["ganzoo"]["batches"]
     assert 0 < before <= at
-    own = ["--import", "tests.zoo", "--import", "tests.engine.test_resume"]
+    own = ["--import", "tests.zoo", "--import", "tests.translator", "--import", "tests.engine.test_resume"]
     resume = ["fit", *own, "--run", str(run), "--ckpt_path", "last", "--trainer.callbacks", "null"]
     assert fit(resume, log, ranks) == [0] * ranks, log.read_text()
     one, other = state(expected), state(run)

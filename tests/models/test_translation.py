@@ -235,6 +235,24 @@ def test_a_pair_stays_together_in_a_pool():
         torch.testing.assert_close(of_f[1], 3 * of_f[0])
 
 
+def test_half_full_pools_are_part_of_exact_resume(tmp_path):
+    """Killed processes are in tests/engine/test_resume.py."""
+
+    def fit(batches, path=None):
+        runner = trainer(batches, tmp_path)
+        game = make("CycleGAN", pool=100)
+        runner.fit(game, datamodule=Negatives(batch_size=16), ckpt_path=path, weights_only=path and True)
+        runner.save_checkpoint(tmp_path / f"{batches}.ckpt")
+        return game
+
+    whole = fit(9)
+    fit(4)
+    resumed = fit(9, tmp_path / "4.ckpt")
+    assert torch.load(tmp_path / "4.ckpt", weights_only=True)["state_dict"]["pools.0.images"][64:].abs().max() == 0
+    assert whole.pools[0].images[99].abs().max() > 0
+    assert all(torch.equal(value, resumed.state_dict()[key]) for key, value in whole.state_dict().items())
+
+
 # -- the way back
 
 
