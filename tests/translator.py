@@ -41,7 +41,7 @@ class OfImages(Discriminator):
 class Negatives(Digits):
     """Pairs (b, a): digits, and their negatives to translate."""
 
-    name, classifier = "Negatives", ""
+    name, classifier, source_shape = "Negatives", "", SHAPE
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:
         images, _ = super().read(split)

@@ -81,6 +81,8 @@ class ZooCLI(LightningCLI):
         for network in network_arguments():
             target = f"model.init_args.{network}.init_args.image_shape"
             parser.link_arguments("data.image_shape", target, apply_on="instantiate")
+            target = f"model.init_args.{network}.init_args.source_shape"
+            parser.link_arguments("data.source_shape", target, apply_on="instantiate")
             classes = partial(self.classes_for, network)
             target = f"model.init_args.{network}.init_args.num_classes"
             parser.link_arguments("data", target, compute_fn=classes, apply_on="instantiate")

@@ -10,7 +10,7 @@ from typing import Any
 from ganzoo.cli.known import ARGUMENTS, OBJECTS
 from ganzoo.trust import KEYS, hints_of
 
-LINKED = ("image_shape", "num_classes")  # arguments of networks that the data fills in, after this check
+LINKED = ("image_shape", "source_shape", "num_classes")  # of networks; the data fills them in after this
 
 
 def check_layer(layer: Mapping[str, Any], source: str) -> None:

@@ -39,6 +39,7 @@ class ImageData(Configurable, LightningDataModule):
 
     name: str = ""
     image_shape: tuple[int, ...] = ()
+    source_shape: tuple[int, ...] = ()  # of the images that a translator is told; (): there are none
     class_names: tuple[str, ...] = ()
     hflip: bool = False
     root: str | None = None

@@ -206,6 +206,11 @@ def check_condition(game: type[Generative], generator: Generator, data: object) 
         }
         kind = needed.get(game.conditions[0], "a translator: its generator must be told Images")
         raise ValueError(f"{game.__name__} is {kind}")
+    if isinstance(condition, Images):
+        source = tuple(getattr(data, "source_shape", condition.shape))
+        if source != condition.shape:
+            found = f"has images {source} to translate" if source else "has none (take data/streets, data/pairs, ...)"
+            raise ValueError(f"the generator translates images {condition.shape}, the data {found}")
     if isinstance(condition, Classes) and getattr(data, "num_classes", condition.K) != condition.K:
         count = getattr(data, "num_classes", None)
         few = ": give the pictures of each class a folder, or take an unconditional game" if count == 1 else ""
