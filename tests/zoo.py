@@ -158,6 +158,7 @@ SPECIAL: dict[str, Callable[[], dict[str, Any]]] = {
     "LatentEncoder": lambda: {"encoder": ToLatent()},
     "ImageEncoder": lambda: {"encoder": ToLatent()},
     "IterativeEncoder": lambda: {"encoder": Refiner(ToLatent((2, *SHAPE[1:])), steps=3)},
+    "CoGAN": lambda: {"discriminator": FromImage()},
     "CycleGAN": lambda: translates(identity_weight=5.0, pool=20),
     "Pix2Pix": lambda: translates("pair", generator=Translate(width=8, dim=8)),
     "ContentGAN": lambda: translates(pool=20),
@@ -189,7 +190,7 @@ def some(model: Any, n: int, seed: int = 0) -> Tensor:
 
 def told(model: Any, n: int) -> Any:
     """Return what ``n`` samples of a model are told: the classes in turn, test images to translate, or nothing."""
-    generator = model.generator if hasattr(model, "generator") else model.G
+    generator = model.generator if hasattr(model, "generator") else model.published["generator"]
     if isinstance(generator.condition, Images):
         return to_float(Negatives().conditions("test")[:n])
     return [k % generator.num_classes for k in range(n)] if generator.num_classes else None
@@ -202,7 +203,7 @@ def digits(batch_size: int = 16, **kwargs: Any) -> Digits:
 
 def data_for(model: Any, batch_size: int = 16) -> Digits:
     """Return the embedded data, for a translator with negatives to translate."""
-    return (Negatives if isinstance(model, Translation) else Digits)(batch_size=batch_size)
+    return (Negatives if isinstance(model, (Translation, models.CoGAN)) else Digits)(batch_size=batch_size)
 
 
 def trainer(max_steps: int, folder: Any, **kwargs: Any) -> L.Trainer:

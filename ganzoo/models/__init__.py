@@ -1,6 +1,7 @@
 """The variants. These imports are the registry."""
 
 from ganzoo.models.bigan import BiGAN
+from ganzoo.models.cogan import CoGAN
 from ganzoo.models.conditional import ACGAN, CGAN, ProjectionGAN
 from ganzoo.models.contentgan import ContentGAN
 from ganzoo.models.cyclegan import CycleGAN
@@ -41,6 +42,7 @@ __all__ = [
     "WGANGP",
     "BetaVAE",
     "BiGAN",
+    "CoGAN",
     "ContentGAN",
     "CycleGAN",
     "HingeGAN",

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from ganzoo.engine import SGD
-from ganzoo.models import ContentGAN, CycleGAN, PairGAN, Pix2Pix
+from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.models.pool import Pool
 from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator, Images
 from tests.translator import Negatives, OfImages, Translate
-from tests.zoo import FromImage, ToImage, make, trainer, weights
+from tests.zoo import FromImage, ToImage, digits, make, trainer, weights
 
 SHAPE = (1, 2, 2)
 
@@ -132,6 +132,33 @@ def test_pairgan_is_its_equation():
     torch.testing.assert_close(terms["f"], (of_f - 1).square().mean())
     torch.testing.assert_close(losses["g"], (of_g - 1).square().mean())
     torch.testing.assert_close(losses["f"], of_f.square().mean())
+
+
+def test_cogan_shares_all_layers_but_one_and_is_two_games(tmp_path):
+    game = CoGAN(ToImage(), FromImage())
+    shared = {id(p) for p in game.G_y.parameters()} & {id(p) for p in game.G_x.parameters()}
+    assert len(shared) == len(list(game.G_y.parameters())) - 2  # weight and bias of the last layer
+    assert game.G_x.net[-2].weight is not game.G_y.net[-2].weight
+    assert not torch.equal(game.G_x.net[-2].weight, game.G_y.net[-2].weight)
+    assert game.D_x.net[1].weight is not game.D_y.net[1].weight
+    assert game.D_x.head.weight is game.D_y.head.weight
+    y, x = torch.rand(2, 6, 1, 8, 8) * 2 - 1
+    torch.manual_seed(3)
+    losses, terms = game.d_loss((y, x)), game.g_loss((y, x))
+    torch.manual_seed(3)
+    z = game.prior(6)
+    for name, D, G, real in (("x", game.D_x, game.G_x, x), ("y", game.D_y, game.G_y, y)):
+        whole = -(D(real).sigmoid().log().mean() + (1 - D(G(z)).sigmoid()).log().mean())
+        torch.testing.assert_close(losses[name], whole)
+    z = game.prior(6)
+    for name, D, G in (("x", game.D_x, game.G_x), ("y", game.D_y, game.G_y)):
+        torch.testing.assert_close(terms[name], -D(G(z)).sigmoid().log().mean())
+    trainer(6, tmp_path).fit(game, datamodule=Negatives(batch_size=16))
+    assert game.D_x.head.weight is game.D_y.head.weight
+    with pytest.raises(
+        ValueError, match=r"CoGAN needs two sets of images of one shape: .* got \[16, 1, 8, 8\] and \[16\]"
+    ):
+        trainer(1, tmp_path).fit(CoGAN(ToImage(), FromImage()), datamodule=digits())
 
 
 # -- parts by weights
