@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.config import Configurable
-from ganzoo.priors import Gaussian, Prior
+from ganzoo.priors import Gaussian, Normal, Prior
 
 Posterior = Literal["point", "gaussian"]
 Given = Sequence[int] | Tensor | int | None  # what a network is told, as a user writes it: classes, or images
@@ -170,6 +170,41 @@ class ChannelGenerator(Generator):
         raise NotImplementedError
 
 
+class Translator(Generator):
+    """A generator that makes an image of an image: its condition is ``Images``.
+
+    It is convolutional: it takes any height and width that ``multiple`` divides, not only those of ``image_shape``.
+    What is random in it is z, one number per choice, so the translation of a seed is a pure function of (z, image).
+
+    Args:
+        image_shape: (C, H, W) of what it makes.
+        source_shape: (C, H, W) of what it is told; None: the same.
+        dim: Size of z for images of that size; 0: nothing is random.
+
+    Raises:
+        ValueError: the two shapes have another height or width.
+    """
+
+    multiple = 1  # what divides the sides of the images that it takes
+
+    def __init__(self, image_shape: Sequence[int], source_shape: Sequence[int] | None = None, dim: int = 0) -> None:
+        source = tuple(source_shape or image_shape)
+        if source[1:] != tuple(image_shape)[1:]:
+            raise ValueError(
+                f"a translator keeps height and width: got source_shape={source} for image_shape={tuple(image_shape)}"
+            )
+        super().__init__(image_shape, Normal(dim), condition=Images(source))
+        self.source_shape = source
+
+    def dim_of(self, height: int, width: int) -> int:
+        """Return the size of z for images of a height and width."""
+        return self.prior.dim
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images [N, C, H, W] of images y [N, C', H, W] and latents z [N, dim_of(H, W)]."""
+        raise NotImplementedError
+
+
 class Discriminator(Configurable, nn.Module):
     """A network D: x, [N, C, H, W] -> logits, [N].
 
@@ -193,6 +228,7 @@ class Discriminator(Configurable, nn.Module):
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
+        self.condition: Condition = Classes(num_classes) if num_classes else Nothing()
         self.batch = 0
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
