@@ -10,6 +10,7 @@ from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.refiner import Refiner
 from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganzoo.networks.resnet_translator import ResNetTranslator
 from ganzoo.networks.wrappers import DiffAugment, InstanceNoise, Packed
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Refiner",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "ResNetTranslator",
     "VirtualBatchGenerator",
     "WithClassifier",
     "WithCodes",
