@@ -11,6 +11,7 @@ from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.refiner import Refiner
 from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganzoo.networks.resnet_translator import ResNetTranslator
+from ganzoo.networks.unet import UNetTranslator
 from ganzoo.networks.wrappers import DiffAugment, InstanceNoise, Packed
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ResNetDiscriminator",
     "ResNetGenerator",
     "ResNetTranslator",
+    "UNetTranslator",
     "VirtualBatchGenerator",
     "WithClassifier",
     "WithCodes",
