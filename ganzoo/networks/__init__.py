@@ -7,6 +7,7 @@ from ganzoo.networks.heads import WithClassifier, WithCodes
 from ganzoo.networks.joint import DCGANJointDiscriminator, MLPJointDiscriminator
 from ganzoo.networks.minibatch import VirtualBatchGenerator
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganzoo.networks.patch import PatchDiscriminator
 from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.refiner import Refiner
 from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -27,6 +28,7 @@ __all__ = [
     "MLPGenerator",
     "MLPJointDiscriminator",
     "Packed",
+    "PatchDiscriminator",
     "R3GANDiscriminator",
     "R3GANGenerator",
     "Refiner",
