@@ -182,7 +182,7 @@ class Translator(Generator):
         dim: Size of z for images of that size; 0: nothing is random.
 
     Raises:
-        ValueError: the two differ in height or width.
+        ValueError: the two shapes have another height or width.
     """
 
     multiple = 1  # what divides the sides of the images that it takes
@@ -190,13 +190,19 @@ class Translator(Generator):
     def __init__(self, image_shape: Sequence[int], source_shape: Sequence[int] | None = None, dim: int = 0) -> None:
         source = tuple(source_shape or image_shape)
         if source[1:] != tuple(image_shape)[1:]:
-            raise ValueError(f"a translator keeps the size: it cannot make images {tuple(image_shape)} of {source}")
+            raise ValueError(
+                f"a translator keeps height and width: got source_shape={source} for image_shape={tuple(image_shape)}"
+            )
         super().__init__(image_shape, Normal(dim), condition=Images(source))
         self.source_shape = source
 
     def dim_of(self, height: int, width: int) -> int:
         """Return the size of z for images of a height and width."""
         return self.prior.dim
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images [N, C, H, W] of images y [N, C', H, W] and latents z [N, dim_of(H, W)]."""
+        raise NotImplementedError
 
 
 class Discriminator(Configurable, nn.Module):

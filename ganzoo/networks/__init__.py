@@ -7,9 +7,12 @@ from ganzoo.networks.heads import WithClassifier, WithCodes
 from ganzoo.networks.joint import DCGANJointDiscriminator, MLPJointDiscriminator
 from ganzoo.networks.minibatch import VirtualBatchGenerator
 from ganzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganzoo.networks.patch import PatchDiscriminator
 from ganzoo.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganzoo.networks.refiner import Refiner
 from ganzoo.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganzoo.networks.resnet_translator import ResNetTranslator
+from ganzoo.networks.unet import UNetTranslator
 from ganzoo.networks.wrappers import DiffAugment, InstanceNoise, Packed
 
 __all__ = [
@@ -25,11 +28,14 @@ __all__ = [
     "MLPGenerator",
     "MLPJointDiscriminator",
     "Packed",
+    "PatchDiscriminator",
     "R3GANDiscriminator",
     "R3GANGenerator",
     "Refiner",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "ResNetTranslator",
+    "UNetTranslator",
     "VirtualBatchGenerator",
     "WithClassifier",
     "WithCodes",

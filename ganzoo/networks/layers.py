@@ -1,15 +1,17 @@
 """Pieces that the networks share: normalisations, initialisations and the ladder of sizes."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from ganzoo.networks.labels import ConditionalBatchNorm2d, Projection
 from ganzoo.networks.minibatch import VirtualBatchNorm2d
+from ganzoo.roles import Translator
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Upsampling = Literal["transposed", "resize"]
 
 SMALLEST = 8  # side of an image that convolutions take
 Size = tuple[int, int]  # height and width of a map
@@ -60,6 +62,63 @@ def ladder(image_shape: Sequence[int], most: int) -> list[Size]:
         height, width = sizes[-1]
         sizes.append(((height + 1) // 2, (width + 1) // 2))
     return sizes
+
+
+def check_halvings(sides: Sequence[int], n: int, end: int, argument: str) -> None:
+    """Check that the sides of images can be halved without a remainder.
+
+    Args:
+        sides: H and W.
+        n: How often they are.
+        end: The least that a side has then.
+        argument: What ``n`` follows from: the name of an argument of the network.
+
+    Raises:
+        ValueError: they cannot, or there are not two.
+    """
+    if len(sides) != 2 or any(side >> n < end or side >> n << n != side for side in sides):
+        times = "once" if n == 1 else f"{n} times"
+        fewer = f", or take a smaller {argument} (--model.generator.{argument})" if n > 1 else ""
+        raise ValueError(
+            f"expected images whose height and width can be halved {times}, to {end} or more, got sides"
+            f" {tuple(sides)}: resize them (--data.size){fewer}"
+        )
+
+
+def check_source(network: Translator, z: Tensor, y: Tensor | None) -> Tensor:
+    """Return the images y, [N, C, H, W], that a translator is told.
+
+    Raises:
+        ValueError: there are none, they have other channels, sides that it does not take, or z has another size.
+    """
+    channels = network.source_shape[0]
+    if y is None or y.ndim != 4 or y.shape[1] != channels:
+        got = None if y is None else list(y.shape)
+        raise ValueError(f"{type(network).__name__} translates images: give y, [N, {channels}, H, W], got {got}")
+    height, width = y.shape[2:]
+    expected = [y.shape[0], network.dim_of(height, width)]
+    if list(z.shape) != expected:
+        raise ValueError(f"expected latents {expected} for images of {height} x {width} (dim_of), got {list(z.shape)}")
+    return y
+
+
+def doubling(n_in: int, n_out: int, kernel: int, upsampling: Upsampling) -> list[nn.Module]:
+    """Return layers that double the sides of a map [N, n_in, H, W].
+
+    "transposed" is a transposed convolution with stride 2. "resize" repeats every pixel, then convolves 3x3: it has no
+    checkerboards, which come of kernels that cover some pixels more often or with weights of their own.
+
+    Odena et al., "Deconvolution and Checkerboard Artifacts", 2016. https://distill.pub/2016/deconv-checkerboard/
+
+    Args:
+        n_in: Channels of the map.
+        n_out: Channels of the result.
+        kernel: Side of the transposed kernel: 3 or 4.
+        upsampling: "transposed" or "resize".
+    """
+    if upsampling == "transposed":
+        return [nn.ConvTranspose2d(n_in, n_out, kernel, 2, padding=1, output_padding=kernel % 2)]
+    return [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(n_in, n_out, 3)]
 
 
 def make_norm(word: str, channels: int, num_classes: int = 0) -> nn.Module:
@@ -140,7 +199,7 @@ def init_radford(module: nn.Module) -> None:
         (nn.Conv2d, nn.ConvTranspose2d, nn.Linear),
         (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, VirtualBatchNorm2d),
     )
-    if isinstance(module, layers + norms):
+    if isinstance(module, layers + norms) and module.weight is not None:
         nn.init.normal_(module.weight, 0.0 if isinstance(module, layers) else 1.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

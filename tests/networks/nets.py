@@ -12,10 +12,13 @@ from ganzoo.networks import (
     MLPGenerator,
     ResNetDiscriminator,
     ResNetGenerator,
+    ResNetTranslator,
+    UNetTranslator,
 )
 
 GENERATORS = [MLPGenerator, DCGANGenerator, ResNetGenerator]
 DISCRIMINATORS = [MLPDiscriminator, DCGANDiscriminator, ResNetDiscriminator]
+TRANSLATORS = [ResNetTranslator, UNetTranslator]
 NORMS = {
     MLPGenerator: ("batch", "layer", "none"),
     DCGANGenerator: ("batch", "batch+spectral", "virtual", "none"),

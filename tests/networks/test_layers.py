@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from ganzoo.networks import DCGANDiscriminator, MLPDiscriminator
 from ganzoo.networks.labels import Projection
-from ganzoo.networks.layers import add_spectral_norm, ladder
+from ganzoo.networks.layers import add_spectral_norm, doubling, init_radford, ladder
 from tests.networks.nets import DISCRIMINATORS, small, weights_of
 
 LAYERS = {
@@ -162,3 +162,34 @@ def test_layers_with_spectral_norm_are_pickled_again_and_again() -> None:
     assert again.state_dict().keys() == net.state_dict().keys()
     again(x).sum().backward()
     assert again[2].parametrizations.weight.original.grad is not None
+
+
+# -- layers that double a map
+
+
+@pytest.mark.parametrize("kernel", [3, 4])
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_a_map_is_doubled(kernel: int, upsampling: str) -> None:
+    assert nn.Sequential(*doubling(5, 3, kernel, upsampling))(torch.randn(2, 5, 4, 6)).shape == (2, 3, 8, 12)
+
+
+@pytest.mark.parametrize("kernel", [3, 4])
+def test_a_flat_map_stays_flat_when_it_is_resized_and_not_when_it_is_spread(kernel: int) -> None:
+    """Checkerboards of the weights alone: 3 pixels are covered by 1, 2 or 4 weights, 4 by different ones."""
+    flat = torch.full((1, 2, 4, 4), 0.7).double()
+    resized, spread = (
+        nn.Sequential(*doubling(2, 3, kernel, how)).double()(flat)[..., 2:-2, 2:-2] for how in ("resize", "transposed")
+    )
+    assert (resized.amax(dim=(2, 3)) - resized.amin(dim=(2, 3))).max() < 1e-12
+    assert (spread.amax(dim=(2, 3)) - spread.amin(dim=(2, 3))).min() > 1e-3
+
+
+def test_a_resized_map_is_flat_up_to_its_border() -> None:
+    resized = nn.Sequential(*doubling(2, 3, 4, "resize")).double()(torch.full((1, 2, 1, 3), 0.7).double())
+    assert (resized.amax(dim=(2, 3)) - resized.amin(dim=(2, 3))).max() < 1e-12
+
+
+def test_a_norm_without_gain_has_nothing_to_draw() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.InstanceNorm2d(2), nn.InstanceNorm2d(2, affine=True)).apply(init_radford)
+    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert net[2].weight.mean().item() == pytest.approx(1, abs=0.1)

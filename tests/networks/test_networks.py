@@ -11,7 +11,14 @@ from torch import Tensor
 
 from ganzoo import networks
 from ganzoo.config import build
-from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPGenerator, ResNetDiscriminator, ResNetGenerator
+from ganzoo.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPGenerator,
+    PatchDiscriminator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
 from ganzoo.priors import Normal, Uniform
 from tests.networks.nets import (
     DISCRIMINATORS,
@@ -21,6 +28,7 @@ from tests.networks.nets import (
     NORMS,
     SHAPES,
     SINGLE_D,
+    TRANSLATORS,
     dead_parameters,
     disturb,
     latents,
@@ -30,10 +38,10 @@ from tests.networks.nets import (
 
 def test_all_is_sorted_and_complete() -> None:
     assert list(networks.__all__) == sorted(set(networks.__all__))
-    assert {cls.__name__ for cls in [*GENERATORS, *DISCRIMINATORS]} <= set(networks.__all__)
+    assert {cls.__name__ for cls in [*GENERATORS, *DISCRIMINATORS, *TRANSLATORS]} <= set(networks.__all__)
 
 
-@pytest.mark.parametrize("cls", [*GENERATORS, *DISCRIMINATORS])
+@pytest.mark.parametrize("cls", [*GENERATORS, *DISCRIMINATORS, *TRANSLATORS, PatchDiscriminator])
 def test_defaults_allow_a_network_without_arguments(cls: type) -> None:
     parameters = list(inspect.signature(cls).parameters.values())
     assert all(p.default is not p.empty for p in parameters)
