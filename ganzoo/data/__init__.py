@@ -9,10 +9,12 @@ from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.hugging_face import HuggingFace
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
+from ganzoo.data.pairs import PairData, UnpairedLoader
 from ganzoo.data.peeps import Peeps
 from ganzoo.data.shards import Shards, write_shards
 from ganzoo.data.sprites import Sprites
 from ganzoo.data.stacked import StackedMNIST
+from ganzoo.data.streets import Streets, nearest_labels
 from ganzoo.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, fetch
 from ganzoo.data.workers import WorkerLoader
 from ganzoo.pixels import resize_uint8, to_float, to_uint8
@@ -31,14 +33,18 @@ __all__ = [
     "ImageFolder",
     "MemoryLoader",
     "Order",
+    "PairData",
     "Peeps",
     "Shards",
     "Sprites",
     "StackedMNIST",
+    "Streets",
+    "UnpairedLoader",
     "WorkerLoader",
     "attributes",
     "data_root",
     "fetch",
+    "nearest_labels",
     "resize_uint8",
     "to_float",
     "to_uint8",

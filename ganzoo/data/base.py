@@ -145,14 +145,16 @@ class ImageData(Configurable, LightningDataModule):
         """Device that this process trains on."""
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
-    def order(self, n: int) -> Order:
+    def order(self, n: int, seed: int | None = None) -> Order:
         """Return the order of ``n`` training images for this process, at the start of the trainer's epoch.
 
         Each epoch has as many batches as the trainer asks for; with ``overfit_batches`` they are always the same.
+        ``seed`` is that of the data unless another is given.
         """
+        seed = self.seed if seed is None else seed
         if self.trainer is None:
-            return Order(n, self.batch_size, self.seed)
-        order = Order(n, self.batch_size, self.seed, self.trainer.global_rank, self.trainer.world_size)
+            return Order(n, self.batch_size, seed)
+        order = Order(n, self.batch_size, seed, self.trainer.global_rank, self.trainer.world_size)
         order.set_epoch(self.trainer.current_epoch)
         limit: int | float = self.trainer.limit_train_batches
         order.limit = min(len(order), limit) if isinstance(limit, int) else int(len(order) * limit)

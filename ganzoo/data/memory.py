@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from ganzoo.data.augment import Augment
 from ganzoo.data.order import Order
-from ganzoo.pixels import mirror
 
 
 class MemoryLoader:
@@ -16,20 +16,22 @@ class MemoryLoader:
 
     Args:
         images: uint8 [N, C, H, W], or float points [N, d].
-        labels: int64 [N].
+        labels: int64 [N], or the other sides of pairs, uint8 [N, C, H, W].
         order: Which images make up which batch.
-        hflip: Mirror each image with probability 1/2, decided by (seed, epoch, image).
+        hflip: Mirror each image with probability 1/2, decided by (seed, epoch, image), both sides of a pair alike.
+        jitter: Crop images at random places by so many pixels in height and width, decided and alike in the same way.
 
     Raises:
         ValueError: images, labels and order are not of one length, or points are to be mirrored.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, order: Order, hflip: bool = False) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, order: Order, hflip: bool = False, jitter: int = 0) -> None:
         if not len(images) == len(labels) == order.n:
             raise ValueError(f"got {len(images)} images, {len(labels)} labels and an order of {order.n}")
         if hflip and images.dim() != 4:
             raise ValueError(f"only images [N, C, H, W] can be mirrored, got {list(images.shape)}: set hflip=False")
-        self.images, self.labels, self.batch_sampler, self.hflip = images, labels, order, hflip
+        self.images, self.labels, self.batch_sampler = images, labels, order
+        self.hflip, self.jitter = hflip, jitter
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
@@ -39,11 +41,11 @@ class MemoryLoader:
         """Yield the rest of the epoch: x, uint8 [B, C, H, W] or float [B, d], and y, [B]."""
         order, device = self.batch_sampler, self.images.device
         order.roll()
-        coins = order.coins(order.epoch).to(device) if self.hflip else None
+        augment = Augment(order, self.hflip, self.jitter, device)
         for index in order.rest(device):
             order.position += 1
-            x = self.images.index_select(0, index)
-            yield x if coins is None else mirror(x, coins[index]), self.labels.index_select(0, index)
+            x, y = self.images.index_select(0, index), self.labels.index_select(0, index)
+            yield augment(x, index), augment(y, index)
 
     def state_dict(self) -> dict[str, int]:
         """Return the place in the data."""

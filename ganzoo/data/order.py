@@ -83,6 +83,11 @@ class Order:
         generator = torch.Generator().manual_seed(mix(self.seed, epoch, "coins"))
         return torch.rand(self.n, generator=generator) < 0.5
 
+    def shifts(self, epoch: int, most: int) -> Tensor:
+        """Return how far down and right each image is cropped in this epoch, int64 [n, 2], from 0 to ``most``."""
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch, "shifts"))
+        return torch.randint(most + 1, (self.n, 2), generator=generator)
+
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of ``epoch``; the place within the current epoch is kept."""
         if epoch != self.epoch:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ganzoo.data.augment import Augment
 from ganzoo.data.order import Order
-from ganzoo.pixels import mirror
 
 try:
     import resource
@@ -24,7 +24,7 @@ except ImportError:
 
 SPARE, EACH = 64, 32  # open files: of logs, checkpoints and other libraries; of a worker
 OnCorrupt = Literal["raise", "skip"]
-Sample = tuple[Tensor, int]
+Sample = tuple[Tensor, Any]  # x and its class, or x and the other side of a pair
 Collate = Callable[[list[Sample]], Any]
 
 
@@ -51,7 +51,7 @@ class Source(Protocol):
         """Return (x, y) for (index, epoch); raise ``CorruptImage`` if it cannot be read."""
 
 
-class Reader(Dataset[tuple[Tensor, int, list[str]]]):
+class Reader(Dataset[tuple[Tensor, Any, list[str]]]):
     """Reads a source; if asked to, it takes the next readable image in place of one that is corrupt.
 
     Args:
@@ -68,7 +68,7 @@ class Reader(Dataset[tuple[Tensor, int, list[str]]]):
         """Return the number of images, corrupt ones included."""
         return len(self.source)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int, list[str]]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Any, list[str]]:
         """Return x, y and the names of the files that were passed over.
 
         Raises:
@@ -107,8 +107,9 @@ class Skipped:
 
 
 def stacked(samples: list[Sample]) -> tuple[Tensor, Tensor]:
-    """Return x, [B, C, H, W], and y, int64 [B]."""
-    return torch.stack([x for x, _ in samples]), torch.tensor([y for _, y in samples])
+    """Return x, [B, C, H, W], and y: int64 [B], or of pairs [B, C, H, W]."""
+    x, y = zip(*samples, strict=True)
+    return torch.stack(x), torch.stack(y) if isinstance(y[0], Tensor) else torch.tensor(y)
 
 
 class WorkerLoader:
@@ -121,11 +122,12 @@ class WorkerLoader:
         dataset: Images keyed by (index, epoch).
         order: Which images make up which batch.
         num_workers: Number of processes that read; 0: this one.
-        hflip: Mirror each image with probability 1/2, decided by (seed, epoch, image).
+        hflip: Mirror each image with probability 1/2, decided by (seed, epoch, image), both sides of a pair alike.
         on_corrupt: "raise", or "skip" to take the next readable image.
         pin_memory: Pin batches for a copy to CUDA.
         collate: Makes a batch of samples [(x, y), ...].
         skipped: Where corrupt files are counted.
+        jitter: Crop images at random places by so many pixels in height and width, decided and alike in the same way.
 
     Raises:
         ValueError: dataset and order are not of one length.
@@ -141,10 +143,11 @@ class WorkerLoader:
         pin_memory: bool = False,
         collate: Collate = stacked,
         skipped: Skipped | None = None,
+        jitter: int = 0,
     ) -> None:
         if len(dataset) != order.n:
             raise ValueError(f"got {len(dataset)} images and an order of {order.n}")
-        self.batch_sampler, self.hflip = order, hflip
+        self.batch_sampler, self.hflip, self.jitter = order, hflip, jitter
         self.corrupt = Skipped() if skipped is None else skipped
         self._loader = reading(
             Reader(dataset, on_corrupt),
@@ -167,11 +170,11 @@ class WorkerLoader:
         """Yield the rest of the epoch."""
         order = self.batch_sampler
         order.roll()
-        coins = order.coins(order.epoch) if self.hflip else None
+        augment = Augment(order, self.hflip, self.jitter)
         for (batch, corrupt), index in zip(self._loader, order.rest(), strict=True):
             order.position += 1
             self.corrupt.note(corrupt)
-            yield batch if coins is None else (mirror(batch[0], coins[index]), *batch[1:])
+            yield tuple(augment(part, index) for part in batch) if self.hflip or self.jitter else batch
 
     def state_dict(self) -> dict[str, int]:
         """Return the place in the data."""
@@ -288,7 +291,7 @@ class WithNames:
     def __init__(self, collate: Collate) -> None:
         self.collate = collate
 
-    def __call__(self, samples: list[tuple[Tensor, int, list[str]]]) -> tuple[Any, list[str]]:
+    def __call__(self, samples: list[tuple[Tensor, Any, list[str]]]) -> tuple[Any, list[str]]:
         """Return what the samples collate to, and the names."""
         names = [name for _, _, corrupt in samples for name in corrupt]
         return self.collate([(x, y) for x, y, _ in samples]), names
