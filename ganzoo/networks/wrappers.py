@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.networks.image_shape import for_images
 from ganzoo.networks.layers import check_counts, check_word
-from ganzoo.roles import Discriminator
+from ganzoo.roles import Discriminator, Images
 
 
 class Wrapper(Discriminator):
@@ -27,7 +27,7 @@ class Wrapper(Discriminator):
             raise ValueError(f"{type(self).__name__} wraps a D of images, not {type(discriminator).__name__}")
         discriminator = for_images(discriminator, image_shape)
         super().__init__(discriminator.image_shape, discriminator.num_classes)
-        self.inner = discriminator
+        self.inner, self.condition = discriminator, discriminator.condition
         self.pack, self.n_classes = discriminator.pack, discriminator.n_classes
         self.categorical, self.uniform = discriminator.categorical, discriminator.uniform
 
@@ -191,6 +191,8 @@ class DiffAugment(Wrapper):
         discriminator = self.inner
         if len(discriminator.image_shape) != 3:
             raise ValueError(f"DiffAugment needs a discriminator of images (C, H, W), got {discriminator.image_shape}")
+        if isinstance(self.condition, Images):
+            raise ValueError("DiffAugment would move an image away from its pair: let D judge images (sees='image')")
         words = [word.strip() for word in policy.split(",")]
         for word in words:
             check_word("every word of policy", word, tuple(AUGMENTATIONS))
