@@ -223,7 +223,16 @@ def test_what_can_be_chosen_is_exported(package, bases):
 
     kinds = tuple(resolved(base) for base in bases)
     public = importlib.import_module(f"ganzoo.{package}").__all__
-    shared = {"FileData", "TorchvisionData", "Wrapper", "Generative"}
+    shared = {
+        "FileData",
+        "TorchvisionData",
+        "PairData",
+        "FilePairData",
+        "FolderPairData",
+        "DomainData",
+        "Wrapper",
+        "Generative",
+    }
     for name in modules_of(package):
         for cls in vars(importlib.import_module(name)).values():
             if inspect.isclass(cls) and issubclass(cls, kinds) and cls.__module__ == name:
