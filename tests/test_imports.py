@@ -223,7 +223,17 @@ def test_what_can_be_chosen_is_exported(package, bases):
 
     kinds = tuple(resolved(base) for base in bases)
     public = importlib.import_module(f"ganzoo.{package}").__all__
-    shared = {"FileData", "TorchvisionData", "Wrapper", "Generative", "Translation"}
+    shared = {
+        "FileData",
+        "TorchvisionData",
+        "PairData",
+        "FilePairData",
+        "FolderPairData",
+        "DomainData",
+        "Wrapper",
+        "Generative",
+        "Translation",
+    }
     for name in modules_of(package):
         for cls in vars(importlib.import_module(name)).values():
             if inspect.isclass(cls) and issubclass(cls, kinds) and cls.__module__ == name:

@@ -9,7 +9,8 @@ from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.hugging_face import HuggingFace
 from ganzoo.data.memory import MemoryLoader
 from ganzoo.data.order import Order
-from ganzoo.data.pairs import PairData, UnpairedLoader
+from ganzoo.data.own_pairs import Pairs, Unpaired
+from ganzoo.data.pairs import UnpairedLoader
 from ganzoo.data.peeps import Peeps
 from ganzoo.data.shards import Shards, write_shards
 from ganzoo.data.sprites import Sprites
@@ -33,12 +34,13 @@ __all__ = [
     "ImageFolder",
     "MemoryLoader",
     "Order",
-    "PairData",
+    "Pairs",
     "Peeps",
     "Shards",
     "Sprites",
     "StackedMNIST",
     "Streets",
+    "Unpaired",
     "UnpairedLoader",
     "WorkerLoader",
     "attributes",

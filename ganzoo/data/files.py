@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +14,17 @@ from tqdm import tqdm
 from ganzoo.data.archives import Entry
 from ganzoo.data.base import BLOCK, SPLITS, ImageData, check_n, check_size, check_split
 from ganzoo.data.memory import MemoryLoader
-from ganzoo.data.workers import CorruptImage, OnCorrupt, Reader, Skipped, WithNames, WorkerLoader, reading, stacked
+from ganzoo.data.workers import (
+    CorruptImage,
+    OnCorrupt,
+    Reader,
+    Skipped,
+    Source,
+    WithNames,
+    WorkerLoader,
+    reading,
+    stacked,
+)
 from ganzoo.pixels import MODES, resize_uint8
 
 WORKERS = 128  # the most processes that read
@@ -26,7 +36,19 @@ ALIASES = {  # names of the splits
 }
 
 Read = Callable[[Entry], bytes]
+Half = Literal["", "left", "right"]  # of a picture that holds two side by side
 Scan = tuple[dict[str, list[Entry]], tuple[str, ...]]
+
+
+class Named(Protocol):
+    """What can be put in a split by its name."""
+
+    @property
+    def name(self) -> str:
+        """A name that no other thing has."""
+
+
+T = TypeVar("T", bound=Named)
 
 
 class Files:
@@ -37,10 +59,18 @@ class Files:
         channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity.
         size: Height and width of an image.
         read: Returns the encoded image of an entry.
+        half: Which half of each picture is the image, of those that hold two side by side.
     """
 
-    def __init__(self, entries: Sequence[Entry], channels: int, size: tuple[int, int], read: Read = Entry.read) -> None:
-        self.entries, self.channels, self.size, self.encoded = entries, channels, size, read
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        channels: int,
+        size: tuple[int, int],
+        read: Read = Entry.read,
+        half: Half = "",
+    ) -> None:
+        self.entries, self.channels, self.size, self.encoded, self.half = entries, channels, size, read, half
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -56,7 +86,7 @@ class Files:
 
         entry = self.entries[key[0]]
         try:
-            pixels = decode(self.encoded(entry), self.channels, self.size)
+            pixels = decode(self.encoded(entry), self.channels, self.size, self.half)
         except (OSError, SyntaxError, ValueError, DecompressionBombError) as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
@@ -67,17 +97,19 @@ class Files:
         return resize_uint8(pixels[None], self.size)[0], entry.label
 
 
-def decode(data: bytes, channels: int, size: tuple[int, int]) -> Tensor:
-    """Decode an image and crop it to its middle of the shape of ``size``; transparent pixels become white."""
+def decode(data: bytes, channels: int, size: tuple[int, int], half: Half = "") -> Tensor:
+    """Decode an image or a half and crop it to its middle of the shape of ``size``; transparent pixels become white."""
     import numpy as np
     from PIL import Image
 
     from ganzoo.pictures import eight_bits
 
     with Image.open(io.BytesIO(data)) as image:
-        scale = min(image.height / size[0], image.width / size[1])
+        whole = max(1, image.width // 2) if half else image.width
+        scale = min(image.height / size[0], whole / size[1])
         height, width = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
-        left, top = (image.width - width) // 2, (image.height - height) // 2
+        left, top = (whole - width) // 2, (image.height - height) // 2
+        left += image.width - whole if half == "right" else 0
         middle = eight_bits(image, channels).crop((left, top, left + width, top + height))
     return torch.from_numpy(np.array(middle)).view(height, width, channels).permute(2, 0, 1)
 
@@ -120,12 +152,7 @@ class FileData(ImageData):
         test_fraction: float = 0.1,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        if channels not in MODES:
-            raise ValueError(f"channels must be {', '.join(map(str, MODES))}, got {channels}: more are for arrays")
-        if not 0 <= num_workers <= WORKERS:
-            raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
-        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
-            raise ValueError(f"fractions must leave images to train on, got {val_fraction} and {test_fraction}")
+        check_reading(channels, num_workers, val_fraction, test_fraction)
         self.hflip, self.num_workers, self.in_memory, self.on_corrupt = (
             hflip,
             num_workers,
@@ -224,11 +251,31 @@ class FileData(ImageData):
         return Files(entries, self.image_shape[0], (self.image_shape[1], self.image_shape[2]), self.encoded)
 
     def _blocks(self, split: str, n: int) -> Iterator[tuple[Tensor, Tensor]]:
-        reader = Reader(self._files(self.entries(split)), self.on_corrupt)
-        keys = [[(i, 0) for i in range(start, min(start + BLOCK, n))] for start in range(0, n, BLOCK)]
-        for (x, y), corrupt in reading(reader, self.num_workers, WithNames(stacked), batch_sampler=keys):
-            self.corrupt.note(corrupt)
-            yield (x.clone(), y.clone()) if self.num_workers else (x, y)  # a worker's tensor holds a file open
+        return blocks_of(self._files(self.entries(split)), n, self.num_workers, self.on_corrupt, self.corrupt)
+
+
+def check_reading(channels: int, num_workers: int, val_fraction: float, test_fraction: float) -> None:
+    """Check how files are to be read.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    if channels not in MODES:
+        raise ValueError(f"channels must be {', '.join(map(str, MODES))}, got {channels}: more are for arrays")
+    if not 0 <= num_workers <= WORKERS:
+        raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
+    if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
+        raise ValueError(f"fractions must leave images to train on, got {val_fraction} and {test_fraction}")
+
+
+def blocks_of(
+    source: Source, n: int, num_workers: int, on_corrupt: OnCorrupt, corrupt: Skipped
+) -> Iterator[tuple[Tensor, Any]]:
+    """Yield (x, y) of the first ``n`` images of a source, 64 at a time."""
+    keys = [[(i, 0) for i in range(start, min(start + BLOCK, n))] for start in range(0, n, BLOCK)]
+    for (x, y), names in reading(Reader(source, on_corrupt), num_workers, WithNames(stacked), batch_sampler=keys):
+        corrupt.note(names)
+        yield (x.clone(), y.clone()) if num_workers else (x, y)  # a worker's tensor holds a file open
 
 
 def content_of(entries: Sequence[Entry], form: str, read: Read) -> str:
@@ -253,11 +300,11 @@ def hash_of(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
-def divided(official: dict[str, list[Entry]], val_fraction: float, test_fraction: float) -> dict[str, list[Entry]]:
+def divided(official: dict[str, list[T]], val_fraction: float, test_fraction: float) -> dict[str, list[T]]:
     """Take the splits that are not official from the training images by hash, and order each by hash."""
     val = 0.0 if "val" in official else val_fraction
     test = 0.0 if "test" in official else test_fraction
-    splits: dict[str, list[Entry]] = {split: list(official.get(split, [])) for split in SPLITS if split != "train"}
+    splits: dict[str, list[T]] = {split: list(official.get(split, [])) for split in SPLITS if split != "train"}
     splits["train"] = []
     for entry in [*official.get("train", []), *official.get("", [])]:
         share = hash_of(entry.name)

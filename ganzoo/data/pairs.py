@@ -116,6 +116,8 @@ class PairData(ImageData):
         super().__init__(batch_size=batch_size, seed=seed)
         if isinstance(jitter, bool) or not isinstance(jitter, int) or not 0 <= jitter <= LARGEST:
             raise ValueError(f"jitter must be a number of pixels from 0 to {LARGEST}, got {jitter!r}")
+        if paired and not self.judged_in_pairs:
+            raise ValueError(f"{self.name} has no pairs to train on: leave paired=False, or take Pairs")
         self.paired, self.reverse, self.hflip, self.jitter = paired, reverse, hflip, jitter
         self.size = check_size(size)
         target, source = self.turned(*channels)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from ganzoo.data import PairData
 from ganzoo.data.augment import Augment, cropped
 from ganzoo.data.order import Order
+from ganzoo.data.pairs import PairData
 from tests.data.test_base import attach
 from tests.data.tools import check_resume, fit
 
