@@ -1,6 +1,9 @@
 """Pictures of the user's: read, cut to the shape that a network has, resized."""
 
-from collections.abc import Sequence
+import io
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +18,32 @@ from ganzoo.pixels import MODES, to_float
 
 COLOURS = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}
 ORIENTATION = ExifTags.Base.Orientation
+UNREADABLE = (  # what PIL raises at files that are no pictures, or damaged ones
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, struct.error),
+    Image.DecompressionBombError,
+)
+
+
+class Encoded(io.BytesIO):
+    """The bytes of a picture, such as one in an archive, that say where they are from.
+
+    Args:
+        data: As they lie in the file.
+        name: What the picture is called.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.called = name
+
+    def __str__(self) -> str:
+        return self.called
+
+    def __repr__(self) -> str:
+        return repr(self.called)
+
+
+File = str | Path | Encoded
 
 
 def read_images(files: Sequence[str | Path], image_shape: Sequence[int]) -> Tensor:
@@ -44,20 +73,31 @@ def check_pictures(image_shape: Sequence[int]) -> None:
         raise ValueError(f"pictures have 1 to 4 channels, {found}: choose another model")
 
 
-def opened(file: str | Path, channels: int) -> Image.Image:
-    """Return a picture of 8 bits as the camera was held.
+@contextmanager
+def readable(file: File) -> Iterator[Image.Image]:
+    """Open a picture, to be read as it lies in the file.
 
     Raises:
         ValueError: the file is no picture.
     """
     try:
         with Image.open(file) as picture:
-            return eight_bits(ImageOps.exif_transpose(picture), channels)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            yield picture
+    except UNREADABLE as error:
         raise ValueError(f"cannot read {file} as a picture: {error}") from error
 
 
-def read_whole(file: str | Path, channels: int) -> Tensor:
+def opened(file: File, channels: int) -> Image.Image:
+    """Return a picture of 8 bits as the camera was held.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    with readable(file) as picture:
+        return eight_bits(ImageOps.exif_transpose(picture), channels)
+
+
+def read_whole(file: File, channels: int) -> Tensor:
     """Read a picture at its own size, [C, H, W] in [-1, 1].
 
     Raises:
@@ -120,12 +160,9 @@ def size_of(file: str | Path) -> tuple[int, int]:
     Raises:
         ValueError: the file is no picture.
     """
-    try:
-        with Image.open(file) as picture:
-            size: tuple[int, int] = ImageOps.exif_transpose(picture).size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot read {file} as a picture: {error}") from error
-    return size
+    with readable(file) as picture:
+        size: tuple[int, int] = ImageOps.exif_transpose(picture).size
+        return size
 
 
 def how_fitted(files: Sequence[str | Path], image_shape: Sequence[int]) -> list[str]:
@@ -140,14 +177,29 @@ def how_fitted(files: Sequence[str | Path], image_shape: Sequence[int]) -> list[
     for file in files:
         width, height = size_of(file)
         with Image.open(file) as picture:
-            words = how_read(picture, c)
-            bands = len(picture.getbands()) if picture.mode != "P" else 3
+            words, colours = how_read(picture, c), recoloured(picture, c)
         words += ["its middle"] if width * h != height * w else []
         words += [f"resized to {w} x {h}"] if (width, height) != (w, h) else []
-        words += [COLOURS[c]] if bands != c else []
+        words += colours
         if words:
             said.append(f"{file} ({width} x {height}): {', '.join(words)}")
     return said
+
+
+def how_taken(file: File, channels: int) -> list[str]:
+    """Say what ``read_whole`` changes of a picture.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    with readable(file) as picture:
+        return how_read(picture, channels) + recoloured(picture, channels)
+
+
+def recoloured(picture: Image.Image, channels: int) -> list[str]:
+    """Say what the colours of a picture become, if they do not stay as they are."""
+    bands = len(picture.getbands()) if picture.mode != "P" else 3
+    return [COLOURS[channels]] if bands != channels else []
 
 
 def how_read(picture: Image.Image, channels: int) -> list[str]:

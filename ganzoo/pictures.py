@@ -112,6 +112,17 @@ def tiled(pictures: Sequence[Image.Image], columns: int, gap: int = 8) -> Image.
     return sheet
 
 
+def framed(picture: Image.Image, side: int) -> Image.Image:
+    """Return a picture in the middle of a grey square, shrunk to fit, or enlarged by a whole factor if it is small."""
+    longest = max(picture.size)
+    factor = side // longest or side / longest
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    how = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS
+    frame = Image.new("RGB", (side, side), (GROUND, GROUND, GROUND))
+    frame.paste(picture.resize(size, how), ((side - size[0]) // 2, (side - size[1]) // 2))
+    return frame
+
+
 def write(sheet: Image.Image, text: str, box: tuple[float, float, float, float]) -> None:
     """Write lines in the middle of a box (left, top, right, bottom): smaller, then shorter, until they fit."""
     left, top, right, bottom = box

@@ -38,8 +38,8 @@ AT_ONCE = {name: imports(tree.body) for name, tree in TREES.items()}  # when the
 ARROWS = {
     "__main__": ["cli"],
     "cli": [
-        *("hub", "callbacks", "models", "latent", "inversion", "photos", "engine", "losses", "networks", "roles"),
-        *("priors", "data", "files", "checkpoints", "bundled", "catalogue", "trust", "config"),
+        *("hub", "callbacks", "models", "latent", "inversion", "translation", "photos", "engine", "losses"),
+        *("networks", "roles", "priors", "data", "files", "checkpoints", "bundled", "catalogue", "trust", "config"),
     ],
     "hub": [
         *("models", "inference", "engine", "networks", "roles", "pictures", "files", "checkpoints", "bundled"),
@@ -54,6 +54,7 @@ ARROWS = {
     "inversion": [
         *("inference", "roles", "priors", "metrics", "photos", "pictures", "pixels", "files", "catalogue"),
     ],
+    "translation": ["inference", "roles", "photos", "pictures", "files"],
     "inference": ["roles", "priors"],
     "engine": ["files", "checkpoints", "config"],
     "losses": ["roles", "config"],
@@ -84,6 +85,7 @@ NO_TORCH = [
     "cli.images",
     "cli.invert",
     "cli.paint",
+    "cli.translate",
     "cli.verbs",
     "cli.parser",
     "cli.own",

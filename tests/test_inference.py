@@ -9,6 +9,7 @@ import torch
 from ganzoo.inference import BLOCK, Inference, decode, encode, here, places
 from ganzoo.networks import Bottleneck, DCGANEncoder, DCGANGenerator, MLPEncoder, MLPGenerator, ResNetGenerator
 from ganzoo.priors import Coded, Normal, Uniform
+from tests.translator import Halving, Translate
 
 SHAPE = (1, 16, 16)
 N = 2 * BLOCK + 5
@@ -203,3 +204,101 @@ def test_a_model_says_what_it_is_in_a_few_lines():
         f"  encoder: MLPEncoder, {sizes[1]:,} parameters",
     ]
     assert repr(Coded()) == "Coded(noise=Uniform(dim=62), categorical=(10,), uniform=2)"
+
+
+# -- translations: images of images
+
+
+def pictures(n, channels=1, height=8, width=8):
+    return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def translator(**kinds):
+    """A translator of grey into colour, and one back."""
+    there = built(lambda: Halving((3, 8, 8), (1, 8, 8)))
+    return Inference({"generator": there, "generator_back": built(lambda: Halving((1, 8, 8), (3, 8, 8))), **kinds})
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (4, 20), (5, 8), (8, 7), (13, 22), (1, 3)])
+def test_an_image_of_any_size_is_made_longer_by_its_edge_and_cut_back(height, width):
+    model, x = translator(), pictures(2, 1, height, width)
+    down = [min(row, height - 1) for row in range(-(-height // 4) * 4)]
+    right = [min(column, width - 1) for column in range(-(-width // 4) * 4)]
+    z = Normal(len(down) * len(right) // 4).seeded([3])
+    with torch.no_grad():
+        expected = model.generator(z.expand(2, -1), x[:, :, down][:, :, :, right])[:, :, :height, :width]
+    made = model.translate(x, seed=3)
+    assert made.shape == (2, 3, height, width)
+    torch.testing.assert_close(made, expected, atol=1e-6, rtol=0)
+    assert not made.requires_grad
+    assert model.translate_back(made).shape == x.shape
+
+
+def test_a_translation_is_the_same_alone_and_in_company():
+    model, x = translator(), pictures(N, 1, 9, 14)
+    for act, images in ((model.translate, x), (model.translate_back, pictures(N, 3, 9, 14))):
+        together = act(images)
+        for i in ALONE:
+            assert torch.equal(act(images[i : i + 1]), together[i : i + 1]), i
+    assert model.translate(x[:0]).shape == (0, 3, 9, 14)
+
+
+@pytest.mark.parametrize("make", [Translate, lambda: Translate(dim=4), Halving], ids=["no z", "z", "any size"])
+def test_of_its_own_size_it_is_what_sample_makes(make):
+    model, x = Inference({"generator": built(make)}), pictures(3)
+    for seed in (0, 7):
+        made = torch.cat([model.sample(1, seed, condition=image) for image in x])
+        assert torch.equal(model.translate(x, seed=seed), made)
+
+
+def test_a_seed_says_what_is_random_and_none_that_nothing_is():
+    model, x = translator(), pictures(2, 1, 6, 6)
+    assert torch.equal(model.translate(x), model.translate(x, seed=0))
+    assert not torch.equal(model.translate(x, seed=1), model.translate(x))
+    with torch.no_grad():
+        wide = torch.nn.functional.pad(x, (0, 2, 0, 2), mode="replicate")
+        expected = model.generator(torch.zeros(2, 16), wide)[:, :, :6, :6]
+    torch.testing.assert_close(model.translate(x, seed=None), expected, atol=1e-6, rtol=0)
+    same = x[:1].expand(2, -1, -1, -1)
+    assert torch.equal(*model.translate(same, seed=1).split(1))  # the same z for each image
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (pictures(2, 3), "expected images [N, 1, 8, 8] of floats in [-1, 1], got torch.float32 [2, 3, 8, 8]"),
+        (pictures(2)[0], "expected images [N, 1, 8, 8] of floats in [-1, 1], got torch.float32 [1, 8, 8]"),
+        (pictures(2).to(torch.uint8), "expected images [N, 1, 8, 8] of floats in [-1, 1], got torch.uint8"),
+        (pictures(2) * 255, "images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1"),
+        (pictures(2) / torch.zeros(8), "images must be in [-1, 1], got others or nan"),
+        (torch.full((1, 1, 8, 8), torch.nan), "images must be in [-1, 1], got others or nan"),
+    ],
+)
+def test_images_that_it_does_not_take_are_one_line(x, message):
+    grey = Inference({"generator": built(Halving), "generator_back": built(Halving)})
+    for act in (grey.translate, grey.translate_back):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+            act(x)
+
+
+def test_sides_that_are_too_short_are_one_line():
+    model = Inference({"generator": built(lambda: Halving(least=8))})
+    assert model.translate(pictures(1, 1, 5, 6)).shape == (1, 1, 5, 6)
+    with pytest.raises(ValueError, match=r"^sides must be 8 or more, got 4 x 8$"):
+        model.translate(pictures(1, 1, 1, 6))
+
+
+def test_what_translates_nothing_or_has_no_way_back_says_so():
+    plain = Inference({"generator": built(GENERATORS["mlp"])})
+    with pytest.raises(ValueError, match=r"^this model makes images of z, it translates none: use sample$"):
+        plain.translate(pictures(1))
+    with pytest.raises(ValueError, match=r"^this model has no way back: CycleGAN has one, or train one the other"):
+        Inference({"generator": built(Halving)}).translate_back(pictures(1))
+    with pytest.raises(ValueError, match=r"^expected images \[N, 1, 8, 8\]"):
+        Inference({"generator": built(Translate)}).translate(pictures(1, 1, 8, 12))  # no Translator
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_what_is_translated_has_the_precision_of_the_networks(dtype):
+    model = translator().to(dtype)
+    assert model.translate(pictures(1, 1, 9, 8)).dtype == dtype

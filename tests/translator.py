@@ -6,7 +6,7 @@ from torch.nn.functional import silu
 
 from ganzoo.data import Digits
 from ganzoo.priors import Normal
-from ganzoo.roles import Discriminator, Generator, Images
+from ganzoo.roles import Discriminator, Generator, Images, Translator
 
 SHAPE = (1, 8, 8)
 
@@ -22,6 +22,27 @@ class Translate(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         dropped = (1 + z.sign())[:, :, None, None] if self.prior.dim else 1
         return self.out(silu(self.hidden(y)) * dropped).tanh()
+
+
+class Halving(Translator):
+    """G of images of any size whose sides 4 divides; z drops units of its smallest map."""
+
+    multiple = 4
+
+    def __init__(self, image_shape=SHAPE, source_shape=None, width: int = 4, least: int = 4) -> None:
+        self.width, self.least = width, least
+        super().__init__(image_shape, source_shape, self.dim_of(*image_shape[1:]))
+        self.down = nn.Conv2d(self.source_shape[0], width, 4, 4)
+        self.up = nn.ConvTranspose2d(width, image_shape[0], 4, 4)
+
+    def dim_of(self, height: int, width: int) -> int:
+        if min(height, width) < self.least:
+            raise ValueError(f"sides must be {self.least} or more, got {height} x {width}")
+        return self.width * (height // 4) * (width // 4)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        small = self.down(y)
+        return self.up(silu(small) * (1 + z.sign().reshape(small.shape))).tanh()
 
 
 class OfImages(Discriminator):

@@ -11,6 +11,7 @@ from ganzoo.cli import own, verbs
 from ganzoo.cli.invert import invert
 from ganzoo.cli.paint import paint
 from ganzoo.cli.parser import Parser
+from ganzoo.cli.translate import translate
 from ganzoo.cli.warned import shorten_warnings
 
 HELP = """ganzoo: train, judge and use generative adversarial networks
@@ -27,6 +28,7 @@ without a trainer
   generate      images of seeds:         ganzoo generate MODEL --seeds 0-63 --out DIR
   invert        pictures into any model: ganzoo invert MODEL a.png b.png --out DIR
   paint         a photo, by strokes:     ganzoo paint MODEL photo.png strokes.png --out DIR
+  translate     pictures into others:    ganzoo translate MODEL a.png photos/ --out DIR
   encode        latents by an encoder:     ganzoo encode MODEL a.png b.png --out DIR
   interpolate   from latent to latent:   ganzoo interpolate MODEL --seeds 0,5,9 --steps 16 --out DIR
   traverse      along codes, directions: ganzoo traverse MODEL --directions jacobian --seeds 0-7 --out DIR
@@ -52,6 +54,7 @@ UNTRAINED = (
     "generate",
     "invert",
     "paint",
+    "translate",
     "encode",
     "interpolate",
     "traverse",
@@ -113,7 +116,8 @@ def answer(argv: list[str]) -> int:
         raise ValueError(f"no verb {verb!r}{meant} (see `ganzoo --help`)")
     if verb in TRAINED:
         return trained(verb, rest)
-    elsewhere: dict[str, Callable[[list[str]], int]] = {"list": list_, "invert": invert, "paint": paint}
+    elsewhere: dict[str, Callable[[list[str]], int]]
+    elsewhere = {"list": list_, "invert": invert, "paint": paint, "translate": translate}
     run = elsewhere.get(verb) or getattr(verbs, verb)
     return run(rest)
 

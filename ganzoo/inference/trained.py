@@ -102,8 +102,7 @@ class Inference:
             raise ValueError(
                 "this model has no encoder: `ganzoo invert` (ganzoo.latent.invert) needs none; ImageEncoder makes one"
             )
-        if x.ndim == 4 and x.is_floating_point() and not bool((x.abs() <= 2).all()):
-            raise ValueError("images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1")
+        check_pixels(x)
         return encode(self.encoder, x, self.classes(x, condition) if self.encoder.num_classes else None)
 
     def decode(self, z: Tensor, condition: Given = None) -> Tensor:
@@ -141,19 +140,21 @@ class Inference:
             seed: Of what is random in G, such as dropout: the same for each image; None: nothing is.
 
         Raises:
-            ValueError: G translates nothing, or images of another kind.
+            ValueError: G translates nothing, or x is not what it takes, such as pixels up to 255.
         """
+        check_pixels(x)
         return translated(self.generator, x, seed)
 
     def translate_back(self, y: Tensor, seed: int | None = 0) -> Tensor:
         """Return what the generator of the way back makes of images; the arguments as in ``translate``.
 
         Raises:
-            ValueError: there is no way back, or it translates images of another kind.
+            ValueError: there is no way back, or y is not what it takes.
         """
         F = self.networks.get("generator_back")
         if not isinstance(F, Generator):
             raise ValueError("this model has no way back: CycleGAN has one, or train one the other way round")
+        check_pixels(y)
         return translated(F, y, seed)
 
     @property
@@ -186,3 +187,13 @@ class Inference:
         for name, net in self.networks.items():
             lines.append(f"  {name}: {type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters")
         return "\n".join(lines)
+
+
+def check_pixels(x: Tensor) -> None:
+    """Check that floats are such as images have.
+
+    Raises:
+        ValueError: some are far outside [-1, 1], or nan.
+    """
+    if x.ndim == 4 and x.is_floating_point() and not bool((x.abs() <= 2).all()):
+        raise ValueError("images must be in [-1, 1], got others or nan: of 8 bits take x / 127.5 - 1")
