@@ -106,7 +106,7 @@ def small(images: Tensor) -> Tensor:
     height, width = images.shape[2:]
     rows, columns = (torch.arange(-(-n // TIMES) * TIMES).clamp(max=n - 1) for n in (height, width))
     squares = images.int()[:, :, rows][:, :, :, columns].unflatten(3, (-1, TIMES)).unflatten(2, (-1, TIMES))
-    means = (squares.sum(dim=(3, 5), dtype=torch.int32) + TIMES * TIMES // 2) // (TIMES * TIMES)
+    means: Tensor = (squares.sum(dim=(3, 5), dtype=torch.int32) + TIMES * TIMES // 2) // (TIMES * TIMES)
     large = means.repeat_interleave(TIMES, 2).repeat_interleave(TIMES, 3)
     return large[:, :, :height, :width].to(torch.uint8)
 
