@@ -12,6 +12,11 @@ from ganzoo.cli.parser import Parser, parse_labels
 from ganzoo.latent.words import read_numbers
 
 MODEL = "a checkpoint, the folder of a run, one written by `ganzoo export`, or a name of `ganzoo list pretrained`"
+FETCHABLE = (
+    *("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"),
+    *("apple2orange", "cezanne2photo", "facades", "horse2zebra", "iphone2dslr_flower"),
+    *("maps", "monet2photo", "summer2winter_yosemite", "ukiyoe2photo", "vangogh2photo"),
+)
 
 
 def load(source: str) -> Any:
@@ -272,12 +277,11 @@ def export(rest: list[str]) -> int:
 def fetch(rest: list[str]) -> int:
     """Download a data set."""
     parser = Parser(prog="ganzoo fetch", description="Download a data set and verify its checksum.")
-    parser.add_argument("name", help="MNIST, FashionMNIST, KMNIST, CIFAR10 or CIFAR100")
+    parser.add_argument("name", help=f"{', '.join(FETCHABLE[:-1])} or {FETCHABLE[-1]}")
     parser.add_argument("--root", help="folder (default: $GANZOO_DATA or ~/.cache/ganzoo)")
     given = parser.parse_args(rest)
-    known = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100")
-    if given.name not in known:
-        raise ValueError(f"no data set {given.name!r} to fetch{nearest(given.name, known)}")
+    if given.name not in FETCHABLE:
+        raise ValueError(f"no data set {given.name!r} to fetch{nearest(given.name, FETCHABLE)}")
     from ganzoo.data import fetch
 
     print(fetch(given.name, given.root))

@@ -3,7 +3,9 @@
 from ganzoo.data.arrays import Arrays
 from ganzoo.data.attributes import attributes
 from ganzoo.data.base import ImageData, data_root
+from ganzoo.data.derived import Derived
 from ganzoo.data.digits import Digits
+from ganzoo.data.domains import Emoji, Glasses, Hanzi
 from ganzoo.data.folder import ImageFolder
 from ganzoo.data.gaussians import Gaussians
 from ganzoo.data.hugging_face import HuggingFace
@@ -26,9 +28,13 @@ __all__ = [
     "KMNIST",
     "MNIST",
     "Arrays",
+    "Derived",
     "Digits",
+    "Emoji",
     "FashionMNIST",
     "Gaussians",
+    "Glasses",
+    "Hanzi",
     "HuggingFace",
     "ImageData",
     "ImageFolder",

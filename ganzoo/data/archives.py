@@ -96,6 +96,14 @@ def in_tar(path: Path) -> Iterator[Entry]:
         ) from error
 
 
+def one_file(place: Path, name: str) -> bytes:
+    """Return what a file in a folder or in a tar file holds, in the tar file perhaps below a folder; b"" if none."""
+    if place.is_dir():
+        return (place / name).read_bytes() if (place / name).is_file() else b""
+    below = f"{place.stem}/{name}"
+    return next((entry.read() for entry in in_tar(place) if entry.name in (name, below)), b"")
+
+
 def inflated(path: Path) -> Path:
     """Return a tar file as it is, or where a compressed one lies after it was unpacked: once, into the cache.
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from ganzoo.data.archives import files_of, in_tar
+from ganzoo.data.archives import files_of, one_file
 from ganzoo.data.base import SPLITS
 from ganzoo.data.files import FileData, Scan, hash_of
 
@@ -171,10 +171,7 @@ def faces_in(place: Path) -> dict[str, Face]:
     Raises:
         ValueError: there is no index, or it is not of its form.
     """
-    if place.is_dir():
-        text = (place / INDEX).read_bytes() if (place / INDEX).is_file() else b""
-    else:
-        text = next((entry.read() for entry in in_tar(place) if entry.name in (INDEX, f"peeps/{INDEX}")), b"")
+    text = one_file(place, INDEX)
     if not text:
         raise ValueError(f"{place} has no {INDEX}, which says the attributes of the faces: fetch the archive again")
     try:

@@ -15,7 +15,7 @@ SIDES = ("A", "B")
 
 
 class Picture(NamedTuple):
-    """A picture of one side; ``name`` is without the folders of split and side, and without its ending."""
+    """A picture of one side; ``name`` is without the folders of split and side, its ending, and ``_A`` or ``_B``."""
 
     name: str
     side: str  # "A", "B", or "": both side by side
@@ -47,20 +47,30 @@ T = TypeVar("T", Picture, Pair)
 def pictures_in(root: Path, side: str = "") -> list[Picture]:
     """Return the pictures in a folder or an archive, with the split and the side that their folders name.
 
-    Known are ``train/A``, ``A/train``, ``trainA`` and ``A``. If the side is given, only splits are looked for.
+    Known are ``train/A``, ``A/train``, ``trainA`` and ``A``; what lies outside of them is left out, with a warning. If
+    the side is given, only splits are looked for.
 
     Raises:
         FileNotFoundError: there are none.
-        ValueError: some are in folders of sides or of splits and some are not.
+        ValueError: some are in folders of splits and some are not.
     """
     found = [placed(entry, side, root) for entry in files_of(root) if not entry.name.endswith(LABELS)]
     if not found:
         raise FileNotFoundError(nothing_in(root))
-    for field, folders in (("side", "A and B"), ("split", "train, val and test")):
-        outside = next((picture.entry.name for picture in found if not getattr(picture, field)), "")
-        if outside and any(getattr(picture, field) for picture in found):
-            raise ValueError(f"{root} has folders {folders}, and outside of them {outside}: move it, or remove it")
-    return found
+    sided = [picture for picture in found if picture.side]
+    if sided and len(sided) < len(found):
+        outside = [picture.entry.name for picture in found if not picture.side]
+        warnings.warn(
+            f"{root}: left out {len(outside)} pictures outside of its folders of A and B, such as {min(outside)}",
+            stacklevel=2,
+        )
+    kept = sided or found
+    outside = [picture.entry.name for picture in kept if not picture.split]
+    if outside and len(outside) < len(kept):
+        raise ValueError(
+            f"{root} has folders train, val or test, and outside of them {min(outside)}: move it, or remove it"
+        )
+    return kept
 
 
 def placed(entry: Entry, side: str, root: Path) -> Picture:
@@ -77,7 +87,7 @@ def placed(entry: Entry, side: str, root: Path) -> Picture:
         else:
             break
         parts = parts[1:]
-    name = "/".join([*parts[:-1], Path(parts[-1]).stem])
+    name = "/".join([*parts[:-1], Path(parts[-1]).stem.removesuffix(f"_{side}" if side else "")])
     return Picture(name, side, split, entry._replace(name=f"{root.name}/{entry.name}") if given else entry)
 
 

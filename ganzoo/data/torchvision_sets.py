@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.base import ImageData, check_size, data_root
+from ganzoo.data.cyclegan_sets import SETS, fetch_zip
 from ganzoo.pixels import resize_uint8
 
 SPLIT_SEED = 1998  # never to change: it decides who is in which split
@@ -158,19 +159,23 @@ FETCHABLE = (CIFAR10, CIFAR100, FashionMNIST, KMNIST, MNIST)
 
 
 def fetch(name: str, root: str | None = None) -> Path:
-    """Download a set through torchvision, which checks its md5, and return the folder that it lies in.
+    """Download a set and check that it is whole; return where it lies.
+
+    The classic sets come through torchvision, into a folder; those of CycleGAN's authors are zip files.
 
     Args:
-        name: Name of the set, such as "MNIST".
+        name: Name of the set, such as "MNIST" or "horse2zebra".
         root: Folder to download to; none: the environment's GANZOO_DATA, or ~/.cache/ganzoo.
 
     Raises:
         ValueError: there is no such set to download.
     """
-    known = [cls.name for cls in FETCHABLE]
+    known = [*(cls.name for cls in FETCHABLE), *SETS]
     if name not in known:
         raise ValueError(f"{name!r} cannot be fetched: choose from {', '.join(known)}")
     folder = data_root(root)
+    if name in SETS:
+        return fetch_zip(name, folder / "cyclegan")
     folder.mkdir(parents=True, exist_ok=True)
     for train in (True, False):
         open_set(name, folder, train, download=True)
