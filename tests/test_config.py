@@ -384,7 +384,7 @@ def test_files_of_an_older_version_name_classes_where_they_were(old, new):
 
 
 def test_a_public_path_is_where_python_finds_the_class():
-    inner = {"Generative", "Padded", "Part", "Wrapper", "FileData", "TorchvisionData"}  # nobody's choice
+    inner = {"Generative", "Translation", "Padded", "Part", "Wrapper", "FileData", "TorchvisionData"}  # nobody's choice
     inner |= {"PairData", "FilePairData", "FolderPairData", "DomainData"}
     for path, cls in Configurable.known.items():
         if path.startswith("ganzoo."):

@@ -51,7 +51,8 @@ def resolved(name):
     if not in_tree(module) or not hasattr(importlib.import_module(module), attribute):
         return False
     found = getattr(importlib.import_module(module), attribute)
-    return getattr(found, "__module__", module) == module
+    made = getattr(found, "__module__", module)
+    return made == module or made.startswith(f"{module}.")  # a package shows what its files make
 
 
 def in_tree(module):

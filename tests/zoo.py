@@ -192,7 +192,9 @@ def told(model: Any, n: int) -> Any:
     """Return what ``n`` samples of a model are told: the classes in turn, test images to translate, or nothing."""
     generator = model.generator if hasattr(model, "generator") else model.published["generator"]
     if isinstance(generator.condition, Images):
-        return to_float(Negatives().conditions("test")[:n])
+        if generator.condition.shape == SHAPE:
+            return to_float(Negatives().conditions("test")[:n])
+        return torch.rand(n, *generator.condition.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     return [k % generator.num_classes for k in range(n)] if generator.num_classes else None
 
 

@@ -305,7 +305,7 @@ def test_every_verb_works_on_every_game(name, tmp_path, capsys):
     """From a published folder, without data (but neighbours); the same pictures twice."""
     model = make(name).eval()
     folder = str(publish(model, tmp_path / "it", {"data": None}))
-    told = ["--labels", "3"] if model.G.num_classes else []
+    told = ["--labels", "3"] if model.trained.generator.num_classes else []
     calls = {
         "interpolate": ["--seeds", "0,5,9", "--steps", "3"],
         "traverse": ["--seeds", "0-1", "--steps", "3"],

@@ -622,7 +622,7 @@ def test_every_listed_model_can_be_created():
         assert f"models/{name.lower()}" in configs(), (
             f"{name} has no configuration: write configs/models/{name.lower()}.yaml"
         )
-        assert type(ganzoo.create(name, (1, 8, 8), given(name, (1, 8, 8)))).__name__ == name
+        assert type(ganzoo.create(name, (1, 16, 16), given(name, (1, 16, 16)))).__name__ == name
 
 
 def test_a_game_over_a_trained_generator_asks_for_it():
