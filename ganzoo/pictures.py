@@ -157,14 +157,25 @@ def pairs(images: Tensor, others: Tensor, columns: int = 8) -> Image.Image:
 
     Of two sizes the images take that of the others; of grey and colour both are drawn in colour.
     """
-    if images.shape[1:] != others.shape[1:]:
-        channels = max(images.shape[1], others.shape[1])
-        images = F.interpolate(images.float(), others.shape[2:]).expand(-1, channels, -1, -1)
-        others = others.expand(-1, channels, -1, -1)
-    columns = min(columns, len(images))
-    missing = torch.ones(-len(images) % columns, *images.shape[1:])  # white
-    rows = zip(*(torch.cat([x.float().cpu(), missing]).split(columns) for x in (images, others)), strict=True)
-    return grid(torch.cat([row for pair in rows for row in pair]), columns=columns)
+    return blocks([images, others], columns)
+
+
+def blocks(kinds: Sequence[Tensor], columns: int = 8, words: Sequence[str] = ()) -> Image.Image:
+    """Tile images of several kinds, [N, C, H, W] each, in blocks: below a row of the first those that belong to them.
+
+    Args:
+        kinds: Two or more. All are drawn in the size of the second, and in colour if any is.
+        columns: Images in a row.
+        words: What each kind is called, left of its rows.
+    """
+    shown = [x.float().cpu()[:, : 3 if x.shape[1] >= 3 else 1] for x in kinds]
+    channels, (height, width) = max(x.shape[1] for x in shown), kinds[1].shape[2:]
+    same = [F.interpolate(x, (height, width)).expand(-1, channels, -1, -1) for x in shown]
+    columns = min(columns, len(same[0]))
+    missing = torch.ones(-len(same[0]) % columns, channels, height, width)  # white
+    rows = list(zip(*(torch.cat([x, missing]).split(columns) for x in same), strict=True))
+    sheet = grid(torch.cat([row for block in rows for row in block]), columns=columns)
+    return sided(sheet, list(words) * len(rows)) if words else sheet
 
 
 def scatter(points: Tensor, others: Tensor | None = None) -> Image.Image:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from ganzoo.pictures import curves, eight_bits, font, grid, headed, shortened, sided, tiled, write
+from ganzoo.pictures import blocks, curves, eight_bits, font, grid, headed, shortened, sided, tiled, write
 
 
 def reopened(picture):
@@ -129,3 +129,37 @@ def test_half_transparent_pixels_are_mixed():
 def test_pixels_without_a_range_are_refused(mode):
     with pytest.raises(ValueError, match="unknown range: save it with 8 or 16 bits"):
         eight_bits(Image.new(mode, (2, 2)), 1)
+
+
+def levels(*rows):
+    """Images of 48 x 48, each of one grey level from -1 to 1, or of one colour."""
+    return torch.tensor(rows).view(len(rows), -1, 1, 1).expand(-1, -1, 48, 48)
+
+
+def centres(sheet, rows, columns, left=0):
+    """The pixel in the middle of each cell."""
+    array = np.asarray(sheet)
+    return [[array[2 + 50 * i + 24, left + 2 + 50 * j + 24].tolist() for j in range(columns)] for i in range(rows)]
+
+
+def test_blocks_put_what_belongs_together_below_each_other():
+    kinds = [levels(-1.0, -0.2, 0.6), levels(-0.8, 0.0, 0.8), levels(-0.6, 0.2, 1.0)]
+    sheet = blocks(kinds, columns=2)
+    assert sheet.size == (102, 302)
+    expected = [[0, 102], [25, 128], [51, 153], [204, 255], [230, 255], [255, 255]]  # the last of each row is missing
+    assert np.abs(np.array(centres(sheet, 6, 2)) - expected).max() <= 1
+    named = blocks(kinds, columns=2, words=["input", "output", "cycle"])
+    left = named.width - sheet.width
+    assert left > 20
+    assert centres(named, 6, 2, left) == centres(sheet, 6, 2)
+    inks = [np.flatnonzero((np.asarray(named)[top : top + 50, :left] < 128).any(axis=0)) for top in range(0, 300, 50)]
+    widths = [int(np.ptp(ink)) for ink in inks]
+    assert max(abs(a - b) for a, b in zip(widths[:3], widths[3:], strict=True)) <= 1
+    assert widths[0] < widths[1] - 3  # "input" is shorter than "output"
+
+
+def test_blocks_of_grey_and_colour_are_in_colour_and_of_the_second_size():
+    grey, colour, see_through = levels([0.0]), levels([1.0, -1.0, -1.0]), levels([0.0, 1.0, 0.0, -1.0])
+    sheet = blocks([grey[:, :, :5, :7], colour, see_through, torch.cat([grey, -grey - 1], dim=1)])
+    assert sheet.size == (52, 202)
+    assert centres(sheet, 4, 1) == [[[128] * 3], [[255, 0, 0]], [[128, 255, 128]], [[128] * 3]]

@@ -44,7 +44,20 @@ def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
         return None
     if data is None:
         return in_turn(trainer, game, seeds)
-    values: Tensor = data.conditions(condition.split)
+    return of_seeds(data.conditions(condition.split), seeds)
+
+
+def targets_of(trainer: L.Trainer, seeds: range) -> Tensor | None:
+    """Return what a translator should make of the images that it is told for seeds; None: the data do not know."""
+    data = data_with_conditions(trainer)
+    held_pairs = getattr(data, "held_pairs", None)  # of sets of pairs: whether those of a split belong together
+    if held_pairs is None or not held_pairs(Images.split):
+        return None
+    return of_seeds(torch.cat(list(data.images(Images.split))), seeds)
+
+
+def of_seeds(values: Tensor, seeds: range) -> Tensor:
+    """Return a value for each seed: seed s gets number s mod N of a fixed random order; images in [-1, 1]."""
     order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))
     chosen = values[order[torch.tensor(seeds, dtype=torch.long) % len(values)]]
     return to_float(chosen) if chosen.ndim > 1 else chosen

@@ -8,12 +8,14 @@ import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
+from torch import Tensor
 
-from ganzoo.callbacks.condition import classes_of, conditions_of, model_of
+from ganzoo.callbacks.condition import classes_of, conditions_of, model_of, targets_of
 from ganzoo.callbacks.encoders import held_out, reconstructed, traversals
 from ganzoo.callbacks.evaluate import some_real
-from ganzoo.pictures import grid, pairs, save_png, scatter
-from ganzoo.roles import Images
+from ganzoo.inference import translated
+from ganzoo.pictures import blocks, grid, pairs, save_png, scatter
+from ganzoo.roles import Generator, Images
 
 ROWS, COLUMNS = 10, 8  # of the grid of a conditional generator
 INVERTED = 32  # images of the picture of reconstructions
@@ -22,10 +24,11 @@ INVERTED = 32  # images of the picture of reconstructions
 class SampleGrid(L.Callback):
     """Draws the images of fixed seeds every few batches: a PNG in ``grids`` in the run's folder, and to the loggers.
 
-    For a conditional generator it draws a row for each class, up to 10, with the same 8 seeds in every row; for a
-    translator, test images above what it makes of them. A game with an encoder also gets ``reconstructions``, test
-    images above G(E(x)); one with codes or an encoder gets ``traversals``, a row for each code or latent. Both are
-    drawn with the batch norm statistics of training.
+    For a conditional generator it draws a row for each class, up to 10, with the same 8 seeds in every row. For a
+    translator it draws rows of test images, "input", and below each what is made of them, "output", what the generator
+    of the way back makes of that, "cycle", if there is one, and of data in pairs what they should become, "target". A
+    game with an encoder also gets ``reconstructions``, test images above G(E(x)); one with codes or an encoder gets
+    ``traversals``, a row for each code or latent. Both are drawn with the batch norm statistics of training.
 
     Args:
         every: Batches between two grids; one more is drawn at the end.
@@ -85,7 +88,18 @@ class SampleGrid(L.Callback):
         samples = pl_module.sample(self.n, self.seed, told)
         if samples.ndim == 2:
             return self.points(trainer, pl_module)
-        return grid(samples) if told is None else pairs(told, samples)
+        return grid(samples) if told is None else self.translations(trainer, pl_module, told, samples)
+
+    def translations(self, trainer: L.Trainer, pl_module: Any, x: Tensor, y: Tensor) -> Image.Image:
+        """Return images x in rows, below them their translations y, and what else there is to see of them."""
+        kinds = {"input": x, "output": y}
+        F = pl_module.published.get("generator_back")
+        if isinstance(F, Generator):
+            kinds["cycle"] = translated(F, y)
+        targets = targets_of(trainer, range(self.seed, self.seed + self.n))
+        if targets is not None:
+            kinds["target"] = targets
+        return blocks(list(kinds.values()), COLUMNS, list(kinds))
 
     def points(self, trainer: L.Trainer, pl_module: Any) -> Image.Image:
         """Return many points over as many of the data."""
