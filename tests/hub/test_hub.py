@@ -600,7 +600,11 @@ def test_a_network_that_cannot_be_written_down_is_named(tmp_path):
 # -- names
 
 
-@pytest.mark.parametrize("name", [c.removeprefix("models/") for c in configs() if c.startswith("models/")])
+NAMED = [c.removeprefix("models/") for c in configs() if c.startswith("models/")]
+LARGE = pytest.mark.slow  # networks of a paper's width
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[LARGE] if n.endswith("-paper") else []) for n in NAMED])
 def test_every_configuration_makes_a_game(name):
     shapes = [(2,)] if "points" in name else [(1, 28, 28), (3, 32, 32)]
     for shape in shapes:
