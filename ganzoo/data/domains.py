@@ -1,20 +1,16 @@
 """Sets of pairs with a name: the same things, drawn in several ways."""
 
-import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from ganzoo.data.archives import files_of, one_file
+from ganzoo.data.archives import files_of
 from ganzoo.data.base import SPLITS
 from ganzoo.data.file_pairs import FilePairData, Sides
 from ganzoo.data.files import hash_of
+from ganzoo.data.indexed import INDEX, place_of, things_in
 from ganzoo.data.sides import Pair, without_copies
 
-INDEX = "index.json"
 VAL = 0.1  # share of what is not for testing, never to change: it decides who is in which split
-
-EmojiStyle = Literal["noto", "twemoji", "fluent-emoji-flat"]
-HanziStyle = Literal["sans", "serif"]
 
 
 class DomainData(FilePairData):
@@ -76,14 +72,7 @@ class DomainData(FilePairData):
         Raises:
             FileNotFoundError: there is neither.
         """
-        folder = self.folder / self.archive
-        archive, unpacked = folder / f"{self.archive}.tar", folder / self.archive
-        if not archive.is_file() and not unpacked.is_dir():
-            raise FileNotFoundError(
-                f"{self.name} not found: put the archive at {archive} (or unpacked at {unpacked}), or set GANZOO_DATA;"
-                f" it is {self.origin}"
-            )
-        return archive if archive.is_file() else unpacked
+        return place_of(self.folder, self.archive, self.name, self.origin)
 
     def scan(self) -> dict[str, Sides]:
         """Find the pairs that the index names.
@@ -95,11 +84,12 @@ class DomainData(FilePairData):
         place = self.place
         pictures = {entry.name: entry for entry in files_of(place)}
         splits: dict[str, list[Pair]] = {split: [] for split in SPLITS}
-        for key, group, split in things_in(place, self.group):
+        for thing in things_in(place, [self.group]):
+            key, split = thing["key"], thing["split"]
             names = [f"{split}/{domain}/{key}.png" for domain in (self.source, self.target)]
             if missing := [name for name in names if name not in pictures]:
                 raise ValueError(f"{place} lacks {missing[0]}, which its {INDEX} names: fetch the archive again")
-            held = split == "train" and hash_of(f"{self.archive} {group}") < VAL
+            held = split == "train" and hash_of(f"{self.archive} {thing[self.group]}") < VAL
             splits["val" if held else split].append(Pair(key, *(pictures[name] for name in names)))
         mixed = {
             split: sorted(pairs, key=lambda pair: (hash_of(pair.name), pair.name)) for split, pairs in splits.items()
@@ -108,29 +98,7 @@ class DomainData(FilePairData):
         return {split: ([pair.a for pair in pairs], [pair.b for pair in pairs]) for split, pairs in kept.items()}
 
 
-def things_in(place: Path, group: str) -> list[tuple[str, str, str]]:
-    """Return key, group and split of each thing that the index of an archive or a folder names.
-
-    Raises:
-        ValueError: there is no index, or it is not of its form.
-    """
-    text = one_file(place, INDEX)
-    if not text:
-        raise ValueError(f"{place} has no {INDEX}, which says what the pictures are: fetch the archive again")
-    try:
-        found: Any = json.loads(text)
-        things = [(str(thing["key"]), str(thing[group]), str(thing["split"])) for thing in found]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{place}: {INDEX} must be a list of things with {', '.join(sorted({'key', group, 'split'}))}"
-            f" ({type(error).__name__}: {error}): fetch the archive again"
-        ) from error
-    if wrong := [key for key, _, split in things if split not in ("train", "test")]:
-        raise ValueError(f"{place}: {INDEX} has {wrong[0]!r} in a split that is neither train nor test: mend it")
-    return things
-
-
-class Emoji(DomainData):
+class Emoji(DomainData, source="noto", target="twemoji"):
     """1,592 emoji, each as three vendors draw it, 64 x 64, in colour on white; none with a skin tone.
 
     A family is all emoji with the same first code point. No family is in two splits: 1,258 emoji are for training, 141
@@ -150,26 +118,8 @@ class Emoji(DomainData):
         " MIT), drawn from npm @iconify-json/noto, twemoji and fluent-emoji-flat by npm @resvg/resvg-js 2.6.2"
     )
 
-    def __init__(
-        self,
-        source: EmojiStyle = "noto",
-        target: EmojiStyle = "twemoji",
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-        num_workers: int = 0,
-        in_memory: bool = True,
-    ) -> None:
-        changes = batch_size, seed, paired, reverse, hflip, jitter
-        super().__init__(source, target, root, size, *changes, num_workers, in_memory)
 
-
-class Hanzi(DomainData):
+class Hanzi(DomainData, source="sans", target="serif"):
     """The 3,755 characters of level 1 of GB 2312 in two typefaces, 64 x 64, grey: black on white.
 
     2,967 characters are for training, 316 for validation and 472 for testing.
@@ -187,26 +137,8 @@ class Hanzi(DomainData):
         " fonts-noto-cjk by Pillow"
     )
 
-    def __init__(
-        self,
-        source: HanziStyle = "sans",
-        target: HanziStyle = "serif",
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-        num_workers: int = 0,
-        in_memory: bool = True,
-    ) -> None:
-        changes = batch_size, seed, paired, reverse, hflip, jitter
-        super().__init__(source, target, root, size, *changes, num_workers, in_memory)
 
-
-class Glasses(DomainData):
+class Glasses(DomainData, source="plain", target="glasses"):
     """3,410 drawn faces, each without glasses and with, and else equal, 64 x 64, in colour; ``reverse`` takes them off.
 
     They are the pictures of ``Peeps``, from the same archive, with the same splits: 2,599 faces are for training, 311
@@ -220,19 +152,3 @@ class Glasses(DomainData):
     archive = "peeps"
     domains = ("plain", "glasses")
     origin = "Open Peeps by Pablo Stanley, CC0, https://www.openpeeps.com, drawn by npm @dicebear/collection 9.4.3"
-
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-        num_workers: int = 0,
-        in_memory: bool = True,
-    ) -> None:
-        changes = batch_size, seed, paired, reverse, hflip, jitter
-        super().__init__("plain", "glasses", root, size, *changes, num_workers, in_memory)

@@ -1,21 +1,19 @@
 """Peeps: drawn faces with labelled attributes, each once without and once with glasses."""
 
-import json
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from ganzoo.data.archives import files_of, one_file
+from ganzoo.data.archives import files_of
 from ganzoo.data.base import SPLITS
 from ganzoo.data.files import FileData, Scan, hash_of
+from ganzoo.data.indexed import INDEX, Thing, place_of, things_in
 
 Which = Literal["both", "plain", "glasses"]
-Face = dict[str, str]  # what the index says of a face
 
 KINDS = ("plain", "glasses")
-INDEX = "index.json"
 VAL = 0.1  # share of the training faces, never to change: it decides who is in which split
 ATTRIBUTES = {  # and what the index calls them
     "glasses": "accessories",
@@ -74,7 +72,7 @@ class Peeps(FileData):
             raise ValueError(f"which must be one of {', '.join(get_args(Which))}, got {which!r}")
         self.root, self.which = root, which
         self.class_names = KINDS if which == "both" else (which,)
-        self._faces: dict[str, Face] = {}
+        self._faces: dict[str, Thing] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,13 +86,7 @@ class Peeps(FileData):
         Raises:
             FileNotFoundError: there is neither.
         """
-        archive, unpacked = self.folder / "peeps" / "peeps.tar", self.folder / "peeps" / "peeps"
-        if not archive.is_file() and not unpacked.is_dir():
-            raise FileNotFoundError(
-                f"Peeps not found: put the archive at {archive} (or unpacked at {unpacked}), or set GANZOO_DATA;"
-                f" it is {SOURCE}"
-            )
-        return archive if archive.is_file() else unpacked
+        return place_of(self.folder, "peeps", self.name, SOURCE)
 
     def scan(self) -> Scan:
         """Find the pictures of the faces in the index.
@@ -104,7 +96,7 @@ class Peeps(FileData):
             ValueError: the index is not of its form, or names a picture that is not there.
         """
         place = self.place
-        self._faces = faces_in(place)
+        self._faces = {face["key"]: face for face in things_in(place, list(ATTRIBUTES.values()))}
         pictures = {entry.name: entry for entry in files_of(place)}
         splits: Scan = ({split: [] for split in SPLITS}, self.classes)
         for key, face in self._faces.items():
@@ -116,7 +108,7 @@ class Peeps(FileData):
         return splits
 
     @property
-    def faces(self) -> dict[str, Face]:
+    def faces(self) -> dict[str, Thing]:
         """What the index says of each face, by its key."""
         self.scanned  # noqa: B018
         return self._faces
@@ -160,28 +152,6 @@ class Peeps(FileData):
         return [(kind, file.removesuffix(".png")) for _, kind, file in parts]
 
 
-def split_of(key: str, face: Face) -> str:
+def split_of(key: str, face: Thing) -> str:
     """Return the split of a face: "test" as the index says, "val" by the hash of its key."""
     return "test" if face["split"] == "test" else "val" if hash_of(f"peeps {key}") < VAL else "train"
-
-
-def faces_in(place: Path) -> dict[str, Face]:
-    """Return what the index of an archive or a folder says of each face, by its key.
-
-    Raises:
-        ValueError: there is no index, or it is not of its form.
-    """
-    text = one_file(place, INDEX)
-    if not text:
-        raise ValueError(f"{place} has no {INDEX}, which says the attributes of the faces: fetch the archive again")
-    try:
-        found: Any = json.loads(text)
-        faces = {face["key"]: {field: str(face[field]) for field in (*ATTRIBUTES.values(), "split")} for face in found}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{place}: {INDEX} must be a list of faces with key, split, {', '.join(ATTRIBUTES.values())}"
-            f" ({type(error).__name__}: {error}): fetch the archive again"
-        ) from error
-    if wrong := [key for key, face in faces.items() if face["split"] not in ("train", "test")]:
-        raise ValueError(f"{place}: {INDEX} has face {wrong[0]!r} in a split that is neither train nor test: mend it")
-    return faces

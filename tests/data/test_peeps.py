@@ -212,12 +212,12 @@ def with_index(text):
     [
         (without("peeps/index.json"), r"has no index\.json, which says .*: fetch the archive again$"),
         (without("peeps/train/plain/0003.png"), r"lacks train/plain/0003\.png, which its index\.json names: fetch"),
-        (with_index("[{"), r"index\.json must be a list of faces with key, split, .*\(JSONDecodeError: [^\n]*fetch"),
-        (with_index("[[]]"), r"index\.json must be a list of faces .*\(TypeError: [^\n]*again$"),
-        (with_index('[{"key": "0000"}]'), r"index\.json must be a list of faces .*\(KeyError: 'accessories'\)"),
+        (with_index("[{"), r"index\.json must be a list of things with key, split, .*\(JSONDecodeError: [^\n]*fetch"),
+        (with_index("[[]]"), r"index\.json must be a list of things .*\(TypeError: [^\n]*again$"),
+        (with_index('[{"key": "0000"}]'), r"index\.json must be a list of things .*\(KeyError: 'split'\)"),
         (
             with_index(json.dumps([{**face, "split": "../val"} for face in faces()])),
-            r"index\.json has face '0000' in a split that is neither train nor test: mend it$",
+            r"index\.json has '0000' in a split that is neither train nor test: mend it$",
         ),
     ],
 )
