@@ -108,7 +108,7 @@ def test_it_is_exported_loaded_and_generates_bitwise(run, tmp_path, capsys):
     folder, game, _, _ = run
     checkpoint, x = folder / "checkpoints" / "last.ckpt", sources(5)
     line = export_checkpoint(checkpoint, tmp_path / "published")
-    assert "--images FILE" in line
+    assert f"`ganzoo translate {tmp_path / 'published'} FILE`" in line
     published = ganzoo.load(tmp_path / "published")
     expected = game.sample(5, condition=x)
     assert torch.equal(published.sample(5, condition=x), expected)

@@ -176,15 +176,19 @@ class ZooCLI(LightningCLI):
         best = "last" if kept.best is None else "best"
         at = "" if kept.best is None else f"; best {kept.metric} {kept.best:.4g} at batch {kept.best_batch}"
         checkpoint = run / "checkpoints" / f"{best}.ckpt"
-        labels = {Classes: " --labels 0", Images: " --images FILE"}.get(type(condition_of(self.model)), "")
         words = own.words(*(config_or_reason(made) for made in (self.model, self.datamodule)))
+        condition, use = condition_of(self.model), f"generate{words} {checkpoint} --seeds 0-63 --out samples"
+        if isinstance(condition, Classes):
+            use += " --labels 0"
+        if isinstance(condition, Images):
+            use = f"translate{words} {checkpoint} FILE --out translated"
         n = trainer.global_step
         done = f"trained {n} batches" if self.model.has_played else f"nothing to train, the run has had its {n} batches"
         done += at if self.model.has_played else " (--trainer.max_steps N for more)"
         print(f"""
 {done}. In {run}: checkpoints, grids (pictures), csv (metrics), config.yaml. Next:
   ganzoo test{words} --ckpt_path {checkpoint}
-  ganzoo generate{words} {checkpoint} --seeds 0-63{labels} --out samples
+  ganzoo {use}
   ganzoo export{words} {checkpoint} --out published/{run.name}""")
 
 

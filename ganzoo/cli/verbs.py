@@ -269,10 +269,11 @@ def export(rest: list[str]) -> int:
     parser.add_argument("--without", nargs="+", default=[], metavar="NETWORK", help=without)
     parser.add_argument("--onnx", action="store_true", help="also write generator.onnx, for other programs than Python")
     given = parser.parse_args(rest)
-    from ganzoo.hub.onnx import check_onnx, write_onnx
     from ganzoo.hub.writing import export_checkpoint
 
     if given.onnx:
+        from ganzoo.hub.onnx import check_onnx, write_onnx
+
         check_onnx()
     print(export_checkpoint(given.checkpoint, given.out, own.words(), without=given.without))
     if given.onnx:

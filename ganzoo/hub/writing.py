@@ -130,9 +130,12 @@ def export_checkpoint(
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
     grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
     folder = write_networks(networks, model.config["variant"], out, training, metrics, max(grids, default=None))
-    told = {Classes: " --labels 0", Images: " --images FILE"}.get(type(model.generator.condition), "")
-    use = f"ganzoo.load({str(folder)!r}) or `ganzoo generate{words} {folder}{told}`"
-    return f"published {path} to {folder}: use it with {use}"
+    condition = model.generator.condition
+    if isinstance(condition, Images):
+        use = f"translate{words} {folder} FILE"
+    else:
+        use = f"generate{words} {folder}{' --labels 0' if isinstance(condition, Classes) else ''}"
+    return f"published {path} to {folder}: use it with ganzoo.load({str(folder)!r}) or `ganzoo {use}`"
 
 
 def kept(networks: Mapping[str, nn.Module], without: Sequence[str]) -> dict[str, nn.Module]:

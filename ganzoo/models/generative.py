@@ -43,6 +43,7 @@ class Generative(Game):
         self.ema_decay = ema_decay
         self._averages: list[Average] = []
         self._timed: list[Discriminator] = []
+        self._condition: Condition = Nothing()  # of the published G, once training has started
 
     def hold(self, **networks: nn.Module) -> None:
         """Keep networks under the paper's letters, each with its average: ``G`` and ``G_ema``."""
@@ -126,7 +127,7 @@ class Generative(Game):
             network = getattr(self, letter)
             name = mover_of(network, players)
             self._averages.append(Average(name, players[name].every, getattr(self, f"{letter}_ema"), network))
-        self._looked, self._alone = False, isinstance(self.trained.generator.condition, Nothing)
+        self._looked, self._condition = False, self.trained.generator.condition
         self._timed = [network for network in self.modules() if isinstance(network, Discriminator)]
 
     def training_step(self, batch: object, batch_idx: int) -> STEP_OUTPUT:
@@ -136,10 +137,9 @@ class Generative(Game):
         x, y = as_pair(batch)
         y = self.told_with(x, y)
         if not self._looked:
-            G = self.trained.generator
-            check_images(x, G.image_shape)
-            if isinstance(G.condition, Images):
-                check_images(y, G.condition.shape)
+            check_images(x, self.trained.generator.image_shape)
+            if isinstance(self._condition, Images):
+                check_images(y, self._condition.shape)
             self._looked = True
         return super().training_step((x, y), batch_idx)
 
@@ -149,14 +149,14 @@ class Generative(Game):
         Raises:
             ValueError: G is conditional, and nothing was handed over with the images.
         """
-        images = isinstance(self.trained.generator.condition, Images)
-        if y is None and not self._alone:
-            needed = "sources: let the loader give (targets, sources)" if images else "labels: let the loader give"
-            needed += "" if images else " (images, labels)"
+        translates = isinstance(self._condition, Images)
+        if y is None and not isinstance(self._condition, Nothing):
+            needed = "sources: let the loader give (targets, sources)"
+            needed = needed if translates else "labels: let the loader give (images, labels)"
             raise ValueError(f"{type(self).__name__} needs {needed}, or a dictionary")
         if y is None:
             return x.new_zeros(len(x), dtype=torch.long)
-        return to_float(y) if images else y
+        return to_float(y) if translates else y
 
     @torch.no_grad()
     def after_turn(self, player: str) -> None:

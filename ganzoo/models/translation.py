@@ -92,8 +92,9 @@ class Translation(Generative):
             G, D = published.get(f"generator{name}"), published.get(f"discriminator{name}")
             if isinstance(G, Generator) and isinstance(D, Discriminator):
                 y, x = some_images(G, 2)
+                assert x is not None
                 mode = D.training
-                check_logits(self.judged(D.eval(), y, x if x is not None else y), f"discriminator{name}")
+                check_logits(self.judged(D.eval(), y, x), f"discriminator{name}")
                 D.train(mode)
 
 

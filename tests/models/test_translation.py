@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+import ganzoo
 from ganzoo.engine import SGD
+from ganzoo.inference import decode
+from ganzoo.inversion import invert
 from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.models.pool import Pool
 from ganzoo.priors import Normal
@@ -161,6 +164,16 @@ def test_cogan_shares_all_layers_but_one_and_is_two_games(tmp_path):
         trainer(1, tmp_path).fit(CoGAN(ToImage(), FromImage()), datamodule=digits())
 
 
+def test_cogan_translates_by_inversion_as_its_docstring_says():
+    torch.manual_seed(0)
+    game = CoGAN(ToImage(), FromImage()).eval()
+    model = game.trained
+    x = decode(model.networks["generator_source"], model.latents(6, seed=7))
+    z = invert(model.networks["generator_source"], x, progress=False).latents
+    y, other = model.decode(z), model.sample(6, seed=7)
+    assert (y - other).square().mean() < 0.05 * (other - other.roll(1, 0)).square().mean()
+
+
 # -- parts by weights
 
 
@@ -199,6 +212,17 @@ def test_l1_alone_learns_the_median_and_d_does_not_play(tmp_path):
     trainer(60, tmp_path).fit(game, datamodule=Skewed(batch_size=64))
     assert list(game.players()) == ["g"]
     assert game.G.a.item() == pytest.approx(-1, abs=0.2)  # more than half of the pixels are dark
+
+
+def test_a_game_with_features_of_a_users_own_publishes_its_networks(tmp_path):
+    game = ContentGAN(Translate(), OfImages(), features=nn.AvgPool2d(2))
+    runner = trainer(2, tmp_path)
+    runner.fit(game, datamodule=Negatives(batch_size=8))
+    runner.save_checkpoint(tmp_path / "a.ckpt")
+    x = torch.rand(2, 1, 8, 8) * 2 - 1
+    assert torch.equal(ganzoo.load(tmp_path / "a.ckpt").translate(x), game.trained.translate(x))
+    with pytest.raises(ValueError, match=r"features=AvgPool2d"):
+        ganzoo.load_game(tmp_path / "a.ckpt")
 
 
 # -- the pool
