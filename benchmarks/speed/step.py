@@ -9,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -137,7 +138,7 @@ class Duel(L.Callback):
     Ours is the time from the end of the hand's step to the end of the next batch: all of Lightning is in it.
     """
 
-    def __init__(self, hand: Hand, batches: Iterator[Tensor]) -> None:
+    def __init__(self, hand: Any, batches: Iterator[Any]) -> None:
         self.hand, self.batches = hand, batches
         self.times: dict[str, list[float]] = {"hand": [], "ganzoo": []}
         self.resumed = time.perf_counter()
@@ -204,19 +205,27 @@ def main() -> None:
     for name, (make, size, cls, hand, factor) in CASES.items():
         if given.only not in name:
             continue
-        times: dict[str, list[np.ndarray]] = {"hand": [], "ganzoo": []}
-        for _ in range(given.rounds):
-            both = duel(make, size, cls, hand, int(given.steps * factor)).times
-            for who, seen in both.items():
-                # the mean of 5 consecutive steps: a generator step comes only every n_critic-th
-                kept = (len(seen) - min(20, len(seen) // 5)) // 5 * 5
-                times[who].append(np.array(seen[-kept:]).reshape(-1, 5).mean(1))
-        low, high = (np.concatenate(times[who]) for who in ("hand", "ganzoo"))
-        row = [f"{np.percentile(t, q) * 1e3:.2f}" for q in (25, 50) for t in (low, high)]
-        ratio = [np.percentile(high, q) / np.percentile(low, q) - 1 for q in (25, 50)]
-        rows.append(f"| {name} | {row[0]} | {row[1]} | {ratio[0]:+.1%} | {row[2]} | {row[3]} | {ratio[1]:+.1%} |")
+        rows.append(row(name, [duel(make, size, cls, hand, int(given.steps * factor)) for _ in range(given.rounds)]))
+    show(rows, BATCH, given.rounds)
+
+
+def row(name: str, duels: list[Duel]) -> str:
+    """Return a row of the table: quartile and median of both, and how much longer ours takes."""
+    times: dict[str, list[np.ndarray]] = {"hand": [], "ganzoo": []}
+    for who, seen in ((who, seen) for both in duels for who, seen in both.times.items()):
+        # the mean of 5 consecutive steps: a generator step comes only every n_critic-th
+        kept = (len(seen) - min(20, len(seen) // 5)) // 5 * 5
+        times[who].append(np.array(seen[-kept:]).reshape(-1, 5).mean(1))
+    low, high = (np.concatenate(times[who]) for who in ("hand", "ganzoo"))
+    cells = [f"{np.percentile(t, q) * 1e3:.2f}" for q in (25, 50) for t in (low, high)]
+    ratio = [np.percentile(high, q) / np.percentile(low, q) - 1 for q in (25, 50)]
+    return f"| {name} | {cells[0]} | {cells[1]} | {ratio[0]:+.1%} | {cells[2]} | {cells[3]} | {ratio[1]:+.1%} |"
+
+
+def show(rows: list[str], batch: int, rounds: int) -> None:
+    """Print the table."""
     print(f"\n{'; '.join(made().values())}; 1 thread")
-    print(f"batch {BATCH}; terms, CSV and progress bar on; alternating batch by batch; {given.rounds} rounds\n")
+    print(f"batch {batch}; terms, CSV and progress bar on; alternating batch by batch; {rounds} rounds\n")
     print("| networks | hand p25 ms | ganzoo p25 ms | overhead | hand p50 ms | ganzoo p50 ms | overhead |")
     print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
 

@@ -10,19 +10,17 @@ import copy
 import itertools
 import random
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, softplus
 
-from benchmarks.machine import made
+from benchmarks.speed.step import Duel, row, show
 from ganzoo.callbacks import Progress
 from ganzoo.cli.train import quiet
 from ganzoo.data import Streets
@@ -60,7 +58,8 @@ class HandPix2Pix:
         for p in others:
             p.requires_grad_(True)
 
-    def step(self, y: Tensor, x: Tensor) -> None:
+    def step(self, batch: tuple[Tensor, Tensor]) -> None:
+        y, x = batch
         self.move("g", lambda: self.g_loss(y, x))
         with torch.no_grad():
             torch._foreach_lerp_(self.ema, self.params["g"], 0.001)
@@ -112,22 +111,6 @@ def shown(pool: list[Tensor], fakes: Tensor) -> Tensor:
     return torch.stack(out)
 
 
-class Duel(L.Callback):
-    """Runs one step of the loop by hand after each of ours; ours is all the time between."""
-
-    def __init__(self, hand: HandPix2Pix, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
-        self.hand, self.batches = hand, batches
-        self.times: dict[str, list[float]] = {"hand": [], "ganzoo": []}
-        self.resumed = time.perf_counter()
-
-    def on_train_batch_end(self, *args: object) -> None:
-        start = time.perf_counter()
-        self.times["ganzoo"].append(start - self.resumed)
-        self.hand.step(*next(self.batches))
-        self.resumed = time.perf_counter()
-        self.times["hand"].append(self.resumed - start)
-
-
 def batches(data: Streets) -> Iterator[tuple[Tensor, Tensor]]:
     for y, x in itertools.chain.from_iterable(iter(data.train_dataloader()) for _ in itertools.count()):
         yield y.float() / 127.5 - 1, x.float() / 127.5 - 1
@@ -172,19 +155,11 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     quiet()
-    print(f"{'; '.join(made().values())}; 1 thread; {given.rounds} rounds of {given.steps} batches of 1\n")
-    print("| case | hand, ms | ganzoo, ms | ratio | of rounds |\n|---|---|---|---|---|")
+    rows = []
     for name, (make, size, cls, hand) in CASES.items():
-        if given.only not in name:
-            continue
-        rounds = []
-        for _ in range(given.rounds):
-            times = duel(make, size, cls, hand, given.steps).times
-            rounds.append([1e3 * float(np.median(times[who][5:])) for who in ("hand", "ganzoo")])
-        ratios = [ours / theirs for theirs, ours in rounds]
-        theirs, ours = np.median(rounds, axis=0)
-        spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        print(f"| {name} | {theirs:.1f} | {ours:.1f} | {np.median(ratios):.3f} | {spread} |", flush=True)
+        if given.only in name:
+            rows.append(row(name, [duel(make, size, cls, hand, given.steps) for _ in range(given.rounds)]))
+    show(rows, 1, given.rounds)
 
 
 if __name__ == "__main__":
