@@ -12,6 +12,7 @@ from ganzoo.inference import decode
 from ganzoo.inversion import invert
 from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.models.pool import Pool
+from ganzoo.networks import DiffAugment, InstanceNoise
 from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator, Images
 from tests.translator import Negatives, OfImages, Translate
@@ -272,6 +273,15 @@ def test_a_pool_without_a_size_shows_what_comes_and_seeds_decide(tmp_path):
         Pool(-1, (1, 1, 1))
 
 
+def test_each_part_of_a_batch_has_its_place_in_the_pool(tmp_path):
+    how = SGD(lr=0.1, accumulate=2)
+    game = make("CycleGAN", pool=20, g_optimizer=how, d_optimizer=how)
+    trainer(1, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    for pool in game.pools:
+        assert pool.images[:8].abs().amax(dim=(1, 2, 3)).min() > 0
+        assert not pool.images[8:].any()
+
+
 def test_a_pair_stays_together_in_a_pool():
     game = PairGAN(Times(), Mean(sees="pair"), pool=3)
     torch.manual_seed(0)
@@ -302,6 +312,31 @@ def test_half_full_pools_are_part_of_exact_resume(tmp_path):
     assert torch.load(tmp_path / "4.ckpt", weights_only=True)["state_dict"]["pools.0.images"][64:].abs().max() == 0
     assert whole.pools[0].images[99].abs().max() > 0
     assert all(torch.equal(value, resumed.state_dict()[key]) for key, value in whole.state_dict().items())
+
+
+# -- what comes from outside
+
+
+def test_bytes_of_a_plain_loader_are_images_on_both_sides(tmp_path):
+    class Watched(CycleGAN):
+        def gf_loss(self, batch):
+            seen.append(batch)
+            return super().gf_loss(batch)
+
+    seen = []
+    y, x = torch.randint(256, (2, 8, 1, 8, 8), dtype=torch.uint8)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(y, x), batch_size=8)
+    trainer(1, tmp_path).fit(Watched(Translate(), OfImages()), loader)
+    for found, given in zip(seen[0], (y, x), strict=True):
+        torch.testing.assert_close(found, given / 127.5 - 1)
+
+
+def test_a_wrapper_hands_on_that_its_d_judges_pairs(tmp_path):
+    game = Pix2Pix(Translate(), InstanceNoise(OfImages(sees="pair"), std=0.1))
+    trainer(1, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    assert set(game.shown) == {"g/adv", "g/l1", "d/adv"}
+    with pytest.raises(ValueError, match=r"move an image away from its pair: let D judge images \(sees='image'\)"):
+        DiffAugment(OfImages(sees="pair"))
 
 
 # -- the way back
