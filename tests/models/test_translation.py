@@ -317,6 +317,7 @@ def test_half_full_pools_are_part_of_exact_resume(tmp_path):
 # -- what comes from outside
 
 
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no")
 def test_bytes_of_a_plain_loader_are_images_on_both_sides(tmp_path):
     class Watched(CycleGAN):
         def gf_loss(self, batch):
