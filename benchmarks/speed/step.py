@@ -222,11 +222,11 @@ def row(name: str, duels: list[Duel]) -> str:
     return f"| {name} | {cells[0]} | {cells[1]} | {ratio[0]:+.1%} | {cells[2]} | {cells[3]} | {ratio[1]:+.1%} |"
 
 
-def show(rows: list[str], batch: int, rounds: int) -> None:
+def show(rows: list[str], batch: int, rounds: int, other: str = "hand") -> None:
     """Print the table."""
     print(f"\n{'; '.join(made().values())}; 1 thread")
     print(f"batch {batch}; terms, CSV and progress bar on; alternating batch by batch; {rounds} rounds\n")
-    print("| networks | hand p25 ms | ganzoo p25 ms | overhead | hand p50 ms | ganzoo p50 ms | overhead |")
+    print(f"| networks | {other} p25 ms | ganzoo p25 ms | overhead | {other} p50 ms | ganzoo p50 ms | overhead |")
     print("|---|---|---|---|---|---|---|\n" + "\n".join(rows))
 
 

@@ -1,18 +1,26 @@
 """A training step of translators against a hand-written loop with identical networks and arithmetic, batch by batch.
 
-python -m benchmarks.speed.translation [--rounds 5] [--steps 40] [--only CycleGAN]
+python -m benchmarks.speed.translation [--rounds 5] [--steps 40] [--only CycleGAN] [--public FOLDER]
 
 Batch 1, as in the papers. Both loops alternate in one process, so that both see the same machine.
+
+With ``--public`` the other side is not a loop by hand but the training step of the papers' authors, on copies of our
+networks: FOLDER is a checkout of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix (in the form that it has had
+since 2019: ``CycleGANModel(opt)``). That step computes no average of G's weights, which ours does.
 """
 
 import argparse
 import copy
+import importlib
 import itertools
 import random
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -29,6 +37,7 @@ from ganzoo.networks import PatchDiscriminator, ResNetTranslator, UNetTranslator
 
 SCENES = 64  # enough to draw a batch from
 Nets = Callable[[int], tuple[nn.Module, nn.Module]]
+Hand = Callable[..., Any]  # of G and D
 
 
 class HandPix2Pix:
@@ -111,12 +120,58 @@ def shown(pool: list[Tensor], fakes: Tensor) -> Tensor:
     return torch.stack(out)
 
 
+class Told(nn.Module):
+    """One of our networks in the form that the authors' code calls: G(x), D(y), and D of x and y as channels."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.network, PatchDiscriminator):
+            images = (x,) if x.shape[1] == 3 else (x[:, 3:], x[:, :3])
+            return self.network(*images)  # type: ignore[no-any-return]
+        return self.network(torch.randn(len(x), self.network.prior.dim), x)  # type: ignore[no-any-return]
+
+
+class PublicCycleGAN:
+    """The authors' training step."""
+
+    name = "cycle_gan_model.CycleGANModel"
+    terms: ClassVar[dict[str, Any]] = {"gan_mode": "lsgan", "lambda_identity": 0.0, "lambda_A": 10.0, "lambda_B": 10.0}
+
+    def __init__(self, G: Any, D: Any) -> None:
+        from models import networks  # type: ignore[import-not-found]
+
+        networks.define_G = lambda *_, **__: Told(copy.deepcopy(G))
+        networks.define_D = lambda *_, **__: Told(copy.deepcopy(D))
+        module, model = self.name.split(".")
+        unused = ("ngf", "netG", "norm", "no_dropout", "init_type", "init_gain", "ndf", "netD", "n_layers_D")
+        opt = {
+            **dict.fromkeys(unused),
+            **{"gpu_ids": [], "isTrain": True, "checkpoints_dir": "", "name": "", "preprocess": "none"},
+            **{"input_nc": 3, "output_nc": 3, "lr": 2e-4, "beta1": 0.5, "pool_size": 50, "direction": "AtoB"},
+            **self.terms,
+        }
+        self.model = getattr(importlib.import_module(f"models.{module}"), model)(SimpleNamespace(**opt))
+
+    def step(self, batch: tuple[Tensor, Tensor]) -> None:
+        y, x = batch
+        self.model.set_input({"A": x, "B": y, "A_paths": "", "B_paths": ""})
+        self.model.optimize_parameters()
+
+
+class PublicPix2Pix(PublicCycleGAN):
+    name = "pix2pix_model.Pix2PixModel"
+    terms: ClassVar[dict[str, Any]] = {"gan_mode": "vanilla", "lambda_L1": 100.0}
+
+
 def batches(data: Streets) -> Iterator[tuple[Tensor, Tensor]]:
     for y, x in itertools.chain.from_iterable(iter(data.train_dataloader()) for _ in itertools.count()):
         yield y.float() / 127.5 - 1, x.float() / 127.5 - 1
 
 
-def duel(make: Nets, size: int, cls: type, hand: type[HandPix2Pix], steps: int) -> Duel:
+def duel(make: Nets, size: int, cls: type, hand: Hand, steps: int) -> Duel:
     data = Streets(size=size, n=SCENES, paired=cls is Pix2Pix)
     both = Duel(hand(*make(size)), batches(Streets(size=size, n=SCENES, paired=cls is Pix2Pix)))
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +193,7 @@ def unet(size: int) -> tuple[nn.Module, nn.Module]:
     return UNetTranslator(shape, width=16), PatchDiscriminator(shape, sees="pair", width=32, n_layers=2)
 
 
-CASES: dict[str, tuple[Nets, int, type, type[HandPix2Pix]]] = {
+CASES: dict[str, tuple[Nets, int, type, Hand]] = {
     "CycleGAN 64x64": (resnet, 64, CycleGAN, HandCycleGAN),
     "Pix2Pix 64x64": (unet, 64, Pix2Pix, HandPix2Pix),
     "CycleGAN 128x128": (resnet, 128, CycleGAN, HandCycleGAN),
@@ -151,15 +206,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40, help="per round")
     parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--public", type=Path, help="checkout of the authors' code, in place of the loop by hand")
     given = parser.parse_args()
+    if given.public and not (given.public / "models" / "cycle_gan_model.py").is_file():
+        parser.error(f"--public: there is no models/cycle_gan_model.py in {given.public}")
     torch.set_num_threads(1)
+    if given.public:
+        sys.path.insert(0, str(given.public))
     warnings.filterwarnings("ignore")
     quiet()
     rows = []
     for name, (make, size, cls, hand) in CASES.items():
         if given.only in name:
+            if given.public:
+                hand = PublicCycleGAN if cls is CycleGAN else PublicPix2Pix
             rows.append(row(name, [duel(make, size, cls, hand, given.steps) for _ in range(given.rounds)]))
-    show(rows, 1, given.rounds)
+    show(rows, 1, given.rounds, "public" if given.public else "hand")
 
 
 if __name__ == "__main__":
