@@ -10,19 +10,17 @@ so another machine gives other bytes, and other bytes need another id.
 import argparse
 import itertools
 import os
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import gaussian_blur
 
-from ganzoo.metrics.features import file_sha256
 from ganzoo.metrics.frechet import frechet
 from ganzoo.metrics.lenet import WEIGHTS, DigitNetwork, LeNet64
 from ganzoo.metrics.moments import Moments
+from ganzoo.metrics.shipped import write_shipped
 
 
 def mnist(train: bool) -> tuple[Tensor, Tensor]:
@@ -59,14 +57,6 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Ten
     optimizer.zero_grad()
     F.cross_entropy(network(x)[1], y, label_smoothing=0.05).backward()
     optimizer.step()
-
-
-def write(network: nn.Module, path: Path) -> None:
-    """Write the weights."""
-    state = {name: value for name, value in network.state_dict().items() if "num_batches" not in name}
-    path.parent.mkdir(exist_ok=True)
-    save_file(state, path)
-    print(f"{path}: {path.stat().st_size} bytes, SHA-256 {file_sha256(path)}", flush=True)
 
 
 def statistics(network: LeNet64, images: Tensor) -> tuple[Tensor, Tensor, int]:
@@ -133,7 +123,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     if not arguments.report:
-        write(train(*mnist(train=True)), WEIGHTS)
+        print(write_shipped(train(*mnist(train=True)), WEIGHTS))
         print("put the hash into ganzoo/metrics/lenet.py, with a new id if it changed; then run with --report")
         return
     report()

@@ -29,9 +29,12 @@ class Checkpoints(Checkpoint):
     Args:
         every: Batches between two writings of ``last.ckpt``; it is also written at the end.
         metric: What decides which is best, as ``Evaluate`` names it without the extractor: fd, kd, precision, ...
-            By default fd, or recon_mse of a game whose generator is given, as its samples stay what they are.
+            By default fd, or recon_mse of a game whose generator is given, as its samples stay what they are. Of a
+            translator fd says that its translations look like targets, not that they belong to their sources: pair_l1,
+            fcn_iou, ... see that, and are blind to blur.
         mode: Whether a smaller ("min") or larger ("max") value is better; by default "min" for distances and
-            errors (fd, kd, class_fd, reverse_kl, kl_uniform, recon_mse, recon_ratio) and "max" for all others.
+            errors (fd, kd, class_fd, reverse_kl, kl_uniform, recon_mse, recon_ratio, pair_l1, cycle_l1,
+            cycle_back_l1) and "max" for all others.
         dirpath: The folder; by default ``checkpoints`` in the trainer's ``default_root_dir``.
         on_changed_data: A run is resumed on other training data than it was stopped on: "raise", or "warn" and go on.
     """

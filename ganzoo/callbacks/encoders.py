@@ -13,7 +13,8 @@ from ganzoo.data.base import BLOCK
 from ganzoo.inference import Inference, decode, here
 from ganzoo.latent.traverse import code_values, dimension_values, traverse_code, traverse_dimension
 from ganzoo.metrics.codes import matched_accuracy
-from ganzoo.metrics.reconstruction import WINDOW, reconstruction_report
+from ganzoo.metrics.pairs import WINDOW
+from ganzoo.metrics.reconstruction import reconstruction_report
 from ganzoo.networks.batch_norm import refresh_batch_norm
 from ganzoo.pictures import grid
 from ganzoo.pixels import to_float

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,7 +16,10 @@ from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer
 from ganzoo.callbacks.modes import mode_values, of_classifier
 from ganzoo.callbacks.references import default_extractor, references
 from ganzoo.callbacks.samples import blocks_of, drawn, extracted
+from ganzoo.callbacks.streets import ceilings_of_streets
+from ganzoo.callbacks.translations import translation_values
 from ganzoo.callbacks.verdicts import against, report, trainer_print
+from ganzoo.data import Streets
 from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.judge import OF_IMAGES, Verdict, floor, floor_of_file, judge
@@ -65,6 +69,7 @@ class Evaluate(L.Callback):
         self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
         self._given: Reference | None = None
+        self._ceilings: dict[str, float] | None = None
         self._few = ""
 
     def value(self, kind: str) -> float | None:
@@ -137,6 +142,8 @@ class Evaluate(L.Callback):
             labels = told if isinstance(told, Tensor) else None
             verdict = self.weigh(data_of(trainer), features[:n], None if logits is None else logits[:n], labels)
             verdict.values.update(inferred_values(trainer, pl_module))
+            verdict.values.update(translation_values(trainer, pl_module))
+            verdict.floors.update(self.ceilings(trainer, verdict.values))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
     def weigh(self, data: Any, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Verdict:
@@ -171,6 +178,13 @@ class Evaluate(L.Callback):
             held_out = replace(held_out, logits=of_classifier(data, self.extractor, held_out.logits))
             floors |= floor_classes(reference, held_out, n)
         return floors, n_floor
+
+    def ceilings(self, trainer: L.Trainer, kinds: Iterable[str]) -> dict[str, float]:
+        """Return what real images get of some kinds that are read in streets."""
+        data = data_of(trainer)
+        if isinstance(data, Streets) and self._ceilings is None and "fcn_iou" in kinds:
+            self._ceilings = ceilings_of_streets(data)
+        return {kind: value for kind, value in (self._ceilings or {}).items() if kind in kinds}
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
         """Return the extractor, chosen by the data where none was given."""

@@ -37,6 +37,18 @@ KINDS = {
     "information_max": "the most that L_I can be: what the codes hold",
     "information_lower": "I^L <= I(z; x): what q reads of z, nats",
     "information_upper": "I^U >= I(z; x): what the channel lets through",
+    "pair_l1": "|G(x) - y| of pairs per pixel, [-1, 1]",
+    "pair_psnr": "squared error of pairs in dB, higher is better",
+    "pair_ssim": "structural similarity of G(x) and y",
+    "cycle_l1": "|F(G(x)) - x| per pixel, [-1, 1]",
+    "cycle_back_l1": "|G(F(y)) - y| per pixel, [-1, 1]",
+    "sharpness": "differences of neighbours over real ones, 1: as sharp",
+    "fcn_pixel": "pixels of G(x) with the right class",
+    "fcn_class": "the same, mean over classes",
+    "fcn_iou": "intersection over union, mean over classes",
+    "fcn_back_pixel": "pixels of F(y) with the right class",
+    "fcn_back_class": "the same, mean over classes",
+    "fcn_back_iou": "intersection over union, mean over classes",
 }
 LOWER = (
     "fd",
@@ -46,6 +58,9 @@ LOWER = (
     "class_fd",
     "recon_mse",
     "recon_ratio",
+    "pair_l1",
+    "cycle_l1",
+    "cycle_back_l1",
 )  # a smaller value is better; of all others a larger one
 OF_IMAGES = ("kd", "precision", "recall", "density", "coverage", "nn_ratio", "authenticity", "class_fd")
 # need the features of single real images, which a file of statistics does not hold

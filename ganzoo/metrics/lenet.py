@@ -1,16 +1,16 @@
 """The small digit network that ships with the package: the default extractor for grey images."""
 
-from pathlib import Path
 from typing import Self
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load
 from torch import Tensor, nn
 
-from ganzoo.metrics.features import Extractor, Features, file_sha256
+from ganzoo.metrics.features import Extractor, Features
+from ganzoo.metrics.shipped import load_shipped, shipped
 
-WEIGHTS = Path(__file__).parent / "weights" / "mnist-lenet64.v1.safetensors"
+ID = "mnist-lenet64.v1"
+WEIGHTS = shipped(ID)
 SHA256 = "e82e7b2a0cdae3145fe36118f259a8facb99137da3d3e843e16a9e48152153e9"
 SMALL = 16
 
@@ -55,21 +55,13 @@ class LeNet64(Extractor):
         ValueError: the file is missing or is not, byte for byte, the one that the id stands for.
     """
 
-    id = "mnist-lenet64.v1"
+    id = ID
     dim = 64
     family = "grey28"
     sha256 = SHA256
 
     def __init__(self, weights: str | None = None) -> None:
-        path = Path(weights) if weights else WEIGHTS
-        if not path.is_file():
-            raise ValueError(f"no weights at {path}: reinstall ganzoo")
-        if (found := file_sha256(path)) != SHA256:
-            raise ValueError(f"{path} is not {self.id}: SHA-256 should be {SHA256}, is {found}; reinstall ganzoo")
-        with torch.device("meta"):
-            self.network = DigitNetwork()
-        self.network.load_state_dict(load(path.read_bytes()), assign=True)
-        self.network.requires_grad_(False)
+        self.network = load_shipped(DigitNetwork, ID, SHA256, weights)
 
     def extract(self, images: Tensor) -> Features:
         """Return features [N, 64] and logits [N, 10]."""

@@ -4,9 +4,11 @@ import re
 
 from ganzoo.metrics.features import Extractor
 
-PLAIN = (  # of no features
+PLAIN = (  # of no features; fcn_* are read by streets-fcn.v1 in photographs, by the nearest colour in label maps
     *("recon_mse", "recon_psnr", "recon_ssim", "recon_ratio"),
     *("code_accuracy", "information", "information_max", "information_lower", "information_upper"),
+    *("pair_l1", "pair_psnr", "pair_ssim", "cycle_l1", "cycle_back_l1", "sharpness"),
+    *("fcn_pixel", "fcn_class", "fcn_iou", "fcn_back_pixel", "fcn_back_class", "fcn_back_iou"),
 )
 OFFICIAL = {"fd": "fid", "kd": "kid", "classifier_score": "inception_score"}
 

@@ -1,14 +1,11 @@
 """Reconstruction: how near G(E(x)) is to x, pixel by pixel."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-WINDOW = 11  # pixels: the width of SSIM's Gaussian window
-BLOCK = 256  # images whose SSIM is computed at once
+from ganzoo.metrics.pairs import check_pairs, psnr, ssim
 
 
 class Reconstruction(NamedTuple):
@@ -26,9 +23,7 @@ def reconstruction_report(x: Tensor, x_hat: Tensor, seed: int = 0) -> Reconstruc
         mse: mean over images and pixels of (x - x̂)², on the scale of [-1, 1]: 4 times that of [0, 1]
         psnr: mean over images of 10 log10(2² / mse of the image); inf where one image is perfect. It is not that of
             the mean mse, which is smaller
-        ssim: mean structural similarity of the brightness (x + 1) / 2 in [0, 1], as its luminance term needs; Gaussian
-            window of 11 pixels and σ = 1.5, borders reflected; nan for images with a side of fewer than 11 pixels,
-            which no window fits in
+        ssim: mean structural similarity, see ``pairs.ssim``; nan for images with a side of fewer than 11 pixels
         ratio: Σ_i |x_i - x̂_i|₂ / Σ_i |x_i - x̂_π(i)|₂, π a permutation that leaves no image in its place. 0 is
             perfect, 1 is what reconstructions have that know nothing of their image; nan where both sums are 0
 
@@ -36,8 +31,6 @@ def reconstruction_report(x: Tensor, x_hat: Tensor, seed: int = 0) -> Reconstruc
     those of the mean image and of an autoencoder.
 
     Donahue et al., "Adversarial Feature Learning", 2017. https://arxiv.org/abs/1605.09782
-    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
-    https://doi.org/10.1109/TIP.2003.819861
 
     Args:
         x: Images in [-1, 1], [N, C, H, W], N > 1.
@@ -48,22 +41,12 @@ def reconstruction_report(x: Tensor, x_hat: Tensor, seed: int = 0) -> Reconstruc
         ValueError: shapes that differ, whole numbers, fewer than two images, values that are not finite, or images
             outside [-1, 1].
     """
-    _check(x, x_hat)
+    check_pairs(x, x_hat, least=2)
     x, x_hat = x.detach(), x_hat.detach().to(x)
     distance, other = _distance(x, x_hat), _distance(x, x_hat[_moved(len(x), seed).to(x.device)])
     mse = distance.square() / x[0].numel()
-    psnr = 10 * (4 / mse).log10()
     ratio = distance.sum() / other.sum()
-    return Reconstruction(float(mse.mean()), float(psnr.mean()), _ssim(x, x_hat), float(ratio))
-
-
-def _check(x: Tensor, x_hat: Tensor) -> None:
-    if x.ndim != 4 or x.shape != x_hat.shape or len(x) < 2:
-        raise ValueError(f"expected two sets of images [N, C, H, W], N > 1, got {list(x.shape)}, {list(x_hat.shape)}")
-    if not (x.is_floating_point() and x_hat.is_floating_point()):
-        raise ValueError(f"images must be floating point in [-1, 1], got {x.dtype} and {x_hat.dtype}")
-    if not torch.isfinite(x_hat).all() or not float(x.abs().max()) <= 1:
-        raise ValueError("x must be within [-1, 1] and x_hat finite: look for another scale or a diverged model")
+    return Reconstruction(float(mse.mean()), float(psnr(x, x_hat).mean()), float(ssim(x, x_hat).mean()), float(ratio))
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
@@ -76,14 +59,3 @@ def _moved(n: int, seed: int) -> Tensor:
     """Return a permutation of n numbers without a fixed point: each gets the next one in a random circle."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     return torch.empty_like(order).scatter_(0, order, order.roll(-1))
-
-
-def _ssim(x: Tensor, x_hat: Tensor) -> float:
-    if min(x.shape[2:]) < WINDOW:
-        return math.nan
-    parts = []
-    for a, b in zip(x.double().split(BLOCK), x_hat.double().split(BLOCK), strict=True):
-        value = structural_similarity_index_measure((b + 1) / 2, (a + 1) / 2, data_range=1.0, reduction="none")
-        assert isinstance(value, Tensor)
-        parts.append(value)
-    return float(torch.cat(parts).mean())

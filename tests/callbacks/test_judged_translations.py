@@ -1,0 +1,188 @@
+"""What translations are worth, on translators whose answers are known."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from ganzoo.callbacks import Evaluate
+from ganzoo.callbacks.streets import ceilings_of_streets, floors_of_streets, mean_colours
+from ganzoo.callbacks.translations import translation_values
+from ganzoo.data import Streets
+from ganzoo.metrics.pairs import l1, pair_report, roughness
+from ganzoo.pixels import to_float
+from ganzoo.priors import Normal
+from ganzoo.roles import Generator, Images
+from tests.translator import SHAPE, Negatives, OfImages
+from tests.zoo import digits, make, trainer, written
+
+FCN = {f"fcn_{kind}" for kind in ("pixel", "class", "iou")}
+BACK = {f"fcn_back_{kind}" for kind in ("pixel", "class", "iou")}
+
+
+class Pairs(Negatives):
+    def held_pairs(self, split):
+        return split == "test"
+
+
+class Times(Generator):
+    """G(x) = a x."""
+
+    def __init__(self, a=1.0, shape=SHAPE):
+        super().__init__(shape, Normal(0), condition=Images(shape))
+        self.a = torch.nn.Parameter(torch.tensor(a))
+
+    def forward(self, z, y=None):
+        return self.a * y
+
+
+class Game:
+    """What callbacks see of a game."""
+
+    def __init__(self, **networks):
+        self.published = {name: network.eval() for name, network in networks.items()}
+
+
+def values(data, **networks):
+    runner = trainer(1, "unused")
+    runner.datamodule = data
+    return translation_values(runner, Game(**networks))
+
+
+def test_a_translator_of_pairs_is_held_against_its_targets():
+    data = Pairs()  # targets are -x
+    x, y = to_float(data.conditions("test")), to_float(data.read("test")[0])
+    found = values(data, generator=Times(-0.5))
+    assert set(found) == {"pair_l1", "pair_psnr", "pair_ssim", "sharpness"}
+    assert found["pair_l1"] == pytest.approx(float(x.abs().mean()) / 2, rel=1e-5)
+    report = pair_report(y, -0.5 * x)
+    assert (found["pair_l1"], found["pair_psnr"]) == pytest.approx(report[:2], rel=1e-6)
+    assert math.isnan(found["pair_ssim"])  # 8 x 8 is less than a window
+    assert found["sharpness"] == pytest.approx(0.5, rel=1e-5)
+    assert values(data, generator=Times(-1.0))["pair_l1"] == pytest.approx(0, abs=1e-6)
+
+
+def test_there_and_back_by_hand():
+    """|ba - 1| |x|₁ and |ab - 1| |y|₁ of G = a x and F = b y."""
+    data = Negatives()
+    x, y = to_float(data.conditions("test")), to_float(data.read("test")[0])
+    found = values(data, generator=Times(0.5), generator_back=Times(1.5))
+    assert set(found) == {"cycle_l1", "cycle_back_l1", "sharpness"}
+    assert found["cycle_l1"] == pytest.approx(0.25 * float(x.abs().mean()), rel=1e-5)
+    assert found["cycle_back_l1"] == pytest.approx(0.25 * float(y.abs().mean()), rel=1e-5)
+
+
+def test_the_way_back_starts_from_targets():
+    """G(x) = 0 forgets all, so what is left of |F(G(x)) - x| is |x|, and of |G(F(y)) - y| is |y|."""
+    data = Streets(n=16, size=16)
+    y, x = map(to_float, data.sides("test"))
+    zero, one = Times(0.0, (3, 16, 16)), Times(1.0, (3, 16, 16))
+    found = values(data, generator=zero, generator_back=one)
+    assert found["cycle_l1"] == pytest.approx(float(x.abs().mean()), rel=1e-5)
+    assert found["cycle_back_l1"] == pytest.approx(float(y.abs().mean()), rel=1e-5)
+    assert found["cycle_l1"] != pytest.approx(found["cycle_back_l1"], rel=1e-3)
+
+
+def test_sets_of_two_sizes():
+    class Apart(Negatives):
+        def conditions(self, split):
+            return super().conditions(split)[:70]
+
+    data = Apart()
+    x, y = to_float(data.conditions("test")), to_float(data.read("test")[0])
+    found = values(data, generator=Times(0.5), generator_back=Times(1.5))
+    assert found["cycle_l1"] == pytest.approx(0.25 * float(x.abs().mean()), rel=1e-5)
+    assert found["sharpness"] == pytest.approx(0.5 * float(roughness(x).mean() / roughness(y).mean()), rel=1e-5)
+
+
+def test_flat_targets_have_no_sharpness():
+    class Flat(Negatives):
+        def read(self, split):
+            return tuple(torch.zeros_like(part) for part in super().read(split))
+
+    assert math.isnan(values(Flat(), generator=Times())["sharpness"])
+
+
+def test_games_that_translate_nothing_have_no_values():
+    runner = trainer(1, "unused")
+    assert translation_values(runner, make("Pix2Pix")) == {}  # without data
+    runner.datamodule = digits()
+    assert translation_values(runner, make("NSGAN")) == {}
+    runner.datamodule = Pairs()
+    assert translation_values(runner, make("CoGAN")) == {}
+
+
+# -- streets
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_which_way_is_read_how(reverse):
+    """Networks that copy: what is read is the floor "input", of G by the words of the data, of F the other way."""
+    there, back = Streets(n=16, reverse=reverse), Streets(n=16, reverse=not reverse)
+    copy = Times(1.0, (3, 64, 64))
+    found = values(there, generator=copy, generator_back=copy)
+    forward, backward = floors_of_streets(there)["input"], floors_of_streets(back)["input"]
+    assert {kind: found[kind] for kind in FCN} == pytest.approx({kind: forward[kind] for kind in FCN}, abs=0.002)
+    assert {kind: found[kind] for kind in BACK} == pytest.approx(
+        {kind: backward[kind.replace("_back", "")] for kind in BACK}, abs=0.002
+    )
+    assert abs(forward["fcn_pixel"] - backward["fcn_pixel"]) > 0.2
+    assert found["pair_l1"] == pytest.approx(forward["pair_l1"], rel=1e-5)
+    assert found["sharpness"] == pytest.approx(forward["sharpness"], rel=1e-5)
+
+
+def test_one_way_has_no_scores_of_the_other():
+    assert set(values(Streets(n=16), generator=Times(1.0, (3, 64, 64)))) & BACK == set()
+
+
+def test_real_images_are_the_ceiling():
+    data = Streets(n=16)
+    found, floors = ceilings_of_streets(data), floors_of_streets(data)
+    assert set(found) == FCN | BACK
+    assert {kind: found[kind] for kind in BACK} == dict.fromkeys(BACK, 1.0)
+    assert {kind: floors["real"][kind] for kind in FCN} == {kind: found[kind] for kind in FCN}
+    assert (floors["real"]["pair_l1"], floors["real"]["sharpness"]) == (0, 1)
+    order = [floors[kind]["fcn_pixel"] for kind in ("real", "colours", "input", "shuffled")]
+    assert order == sorted(order, reverse=True)
+    assert floors["shuffled"]["sharpness"] == pytest.approx(1)
+    assert "colours" not in floors_of_streets(Streets(n=16, reverse=True))
+
+
+def test_each_class_has_its_mean_colour():
+    labels = torch.tensor([[[0, 0], [1, 7]], [[0, 1], [1, 7]]], dtype=torch.uint8)
+    photos = torch.zeros(2, 3, 2, 2, dtype=torch.uint8)
+    photos[:, 0] = torch.tensor([[[10, 20], [40, 1]], [[60, 50], [60, 3]]])
+    expected = torch.tensor([[[30, 30], [50, 2]], [[30, 50], [50, 2]]], dtype=torch.uint8)
+    found = mean_colours(photos, labels)
+    assert torch.equal(found[:, 0], expected)
+    assert not found[:, 1:].any()
+
+
+# -- verdicts
+
+
+def test_a_verdict_says_what_translations_are_worth(tmp_path):
+    data, game, judged = Pairs(), make("CycleGAN").eval(), Evaluate(n=100)
+    trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
+    record = written(tmp_path)
+    assert {"pair_l1", "cycle_l1", "cycle_back_l1", "sharpness"} <= set(record["metrics"])
+    x, y = to_float(data.conditions("test")), to_float(data.read("test")[0])
+    made = game.trained.translate(x)
+    assert record["metrics"]["pair_l1"] == pytest.approx(float(l1(y, made).mean()), rel=1e-6)
+    again = game.trained.translate_back(made)
+    assert record["metrics"]["cycle_l1"] == pytest.approx(float(l1(x, again).mean()), rel=1e-6)
+    assert not {"pair_l1", "cycle_l1", "sharpness"} & set(record["floors"])
+    assert json.dumps(record)
+
+
+def test_a_verdict_of_streets_has_its_ceiling(tmp_path):
+    shape, data = (3, 16, 16), Streets(size=16, n=24)
+    game = make("ContentGAN", generator=Times(0.9, shape), discriminator=OfImages(shape, shape)).eval()
+    judged = Evaluate(n=32)
+    trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
+    verdict, ceilings = judged.verdict, ceilings_of_streets(data)
+    assert set(verdict.values) >= FCN
+    assert not set(verdict.values) & BACK
+    assert {kind: verdict.floors[kind] for kind in FCN} == {kind: ceilings[kind] for kind in FCN}
+    assert not set(verdict.floors) & BACK
