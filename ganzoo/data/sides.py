@@ -99,8 +99,13 @@ def both_sides(root: Path | None, root_a: Path | None, root_b: Path | None) -> l
     """
     if root is not None and root_a is None and root_b is None:
         return pictures_in(root)
-    if root is not None or root_a is None or root_b is None:
+    if root is not None:
+        raise ValueError("root holds both sides: give root alone, or root_a and root_b without it")
+    if root_a is None and root_b is None:
         raise ValueError("give root, or root_a and root_b (--data.root_a FOLDER --data.root_b FOLDER)")
+    if root_a is None or root_b is None:
+        there, lacks = ("root_b", "root_a") if root_a is None else ("root_a", "root_b")
+        raise ValueError(f"{there} is given, but {lacks} is missing: add the other side (--data.{lacks} FOLDER)")
     a, b = pictures_in(root_a, "A"), pictures_in(root_b, "B")
     if bool(a[0].split) != bool(b[0].split):
         which, other = (root_a, root_b) if a[0].split else (root_b, root_a)

@@ -321,6 +321,14 @@ def one(root):
     return {"root_a": two_folders(root)["root_a"]}
 
 
+def other(root):
+    return {"root_b": two_folders(root)["root_b"]}
+
+
+def three(root):
+    return {"root": str(root), **one(root)}
+
+
 def strangers(root):
     two_folders(root)
     (root / "b").rename(root / "old")
@@ -355,7 +363,9 @@ def empty(root):
     ("kind", "roots", "message"),
     [
         (Pairs, nothing, r"^give root, or root_a and root_b \(--data\.root_a FOLDER --data\.root_b FOLDER\)$"),
-        (Unpaired, one, r"^give root, or root_a and root_b"),
+        (Unpaired, one, r"^root_a is given, but root_b is missing: add the other side \(--data\.root_b FOLDER\)$"),
+        (Pairs, other, r"^root_b is given, but root_a is missing: add the other side \(--data\.root_a FOLDER\)$"),
+        (Pairs, three, r"^root holds both sides: give root alone, or root_a and root_b without it$"),
         (
             Pairs,
             strangers,
