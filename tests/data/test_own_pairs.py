@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo.catalogue import classes
 from ganzoo.config import build
-from ganzoo.data import Pairs, Unpaired
+from ganzoo.data import Pairs, Unpaired, WorkerLoader, write_shards
 from tests.data.tools import check_resume
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "data"
@@ -114,6 +114,61 @@ def test_archives_are_as_folders(kind, tmp_path):
             with tarfile.open(packed, "w") as archive:
                 archive.add(tmp_path / side, ".")
     assert pairs_of(make(root_a=str(tmp_path / f"a.{kind}"), root_b=str(tmp_path / f"b.{kind}"))) == plain
+
+
+def shards(folder, members, n=6):
+    """Pack pictures, (name, file), into tar files of ``n`` each."""
+    folder.mkdir(parents=True)
+    for first in range(0, len(members), n):
+        with tarfile.open(folder / f"part-{first:03d}.tar", "w") as archive:
+            for name, file in members[first : first + n]:
+                archive.add(file, name)
+
+
+def test_shards_of_both_sides_side_by_side_are_as_folders(tmp_path):
+    roots = two_folders(tmp_path)
+    for side, n in (("a", 6), ("b", 9)):  # a pair may lie in shards of other numbers
+        shards(tmp_path / "shards" / side, [(f.name, f) for f in sorted((tmp_path / side).iterdir())], n)
+    packed = make(root_a=str(tmp_path / "shards" / "a"), root_b=str(tmp_path / "shards" / "b"))
+    assert pairs_of(packed) == pairs_of(make(**roots)) == pairs_of(make(root=str(tmp_path / "shards")))
+    assert {Path(e.path).suffix for sides in packed.scanned.values() for side in sides for e in side} == {".tar"}
+    loader = packed.train_dataloader()
+    assert isinstance(loader, WorkerLoader), "not in memory"
+    seen = sorted((x.flatten()[0].item(), y.flatten()[0].item()) for x, y in loader)
+    assert seen == sorted(pairs_of(packed)["train"])
+
+
+@pytest.mark.parametrize("ending", ["a", "A"])
+def test_a_key_has_both_sides_in_a_shard_and_shards_say_splits(ending, tmp_path):
+    root = official(tmp_path / "plain", "{split}/{side}")
+    for split in ("train", "test"):
+        files = sorted((tmp_path / "plain" / split).glob("*/*.png"))
+        named = [(f"{f.stem}.{f.parent.name if ending == 'A' else f.parent.name.lower()}.png", f) for f in files]
+        shards(tmp_path / split, named)
+        (tmp_path / "packed").mkdir(exist_ok=True)
+        for shard in (tmp_path / split).iterdir():
+            shard.rename(tmp_path / "packed" / f"{split}-{shard.name}")
+    for kind in (Pairs, Unpaired):
+        found = pairs_of(make(kind, root=str(tmp_path / "packed")))
+        assert found == pairs_of(make(kind, **root))
+        assert len(found["test"]) == 4
+
+
+def test_what_is_written_as_shards_is_read_as_pairs_and_a_corrupt_member_is_named(tmp_path):
+    images = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(20, 1, 8, 8)
+    for side, base in (("a", 0), ("b", 100)):
+        (tmp_path / side).mkdir()
+        write_shards(base + images, torch.zeros(20), str(tmp_path / side / "%02d.tar"), per_shard=8)
+    roots = {"root_a": str(tmp_path / "a"), "root_b": str(tmp_path / "b"), "test_fraction": 0, "val_fraction": 0}
+    data = make(**roots)
+    assert sorted(pairs_of(data)["train"]) == [(100 + i, i) for i in range(20)]
+    entry = data.scanned["train"][1][0]
+    shard = Path(entry.path)
+    shard.write_bytes(
+        shard.read_bytes()[: entry.offset] + bytes(entry.size) + shard.read_bytes()[entry.offset + entry.size :]
+    )
+    with pytest.raises(ValueError, match=rf"^b/{shard.name}/0000000\d\d\.png is not a readable image"):
+        make(**roots).sides("train")
 
 
 def test_the_left_half_is_a_and_the_right_half_is_b(tmp_path):
@@ -354,6 +409,11 @@ def half_split(root):
     return {"root_a": str(root / "a"), "root_b": str(root / "b")}
 
 
+def arrays(root):
+    np.save(root / "a.npy", np.zeros((2, 8, 8)))
+    return {"root": str(root)}
+
+
 def empty(root):
     (root / "none").mkdir()
     return {"root": str(root / "none")}
@@ -375,6 +435,7 @@ def empty(root):
         (Pairs, beside_splits, r"has folders train, val or test, and outside of them more/x\.png: move it"),
         (Pairs, half_split, r"a has folders train, val or test, but .*b has none: give it the same$"),
         (Pairs, empty, r"^no image files .* in .*none, it is empty$"),
+        (Pairs, arrays, r"^no image files .*, but files with \.npy: save them as PNG or TIFF$"),
         (Unpaired, side_by_side, r"has no pictures of side A: put them in folders A and B, or trainA and trainB"),
     ],
 )
