@@ -309,6 +309,15 @@ def test_a_tiff_whose_pixels_lie_nowhere_is_left_out(model, capsys):
     assert "left out: cannot read b.tif as a picture: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_picture_of_16_bits_is_translated_as_that_of_its_highest_8(ending, model, tmp_path):
+    levels = pixels(drawn("a.png"))
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(levels.astype(np.uint16) * 257).save(tmp_path / "deep" / f"a.{ending}")
+    assert main(["translate", model("pix"), f"deep/a.{ending}", "--out", "o"]) == 0
+    assert np.array_equal(pixels(tmp_path / "o/a.png"), expected(model("pix"), "a.png"))
+
+
 def test_a_picture_that_is_too_small_is_left_out_too(model, capsys):
     files = [drawn("a.png", 9, 9), drawn("b.png", 9, 3)]
     assert main(["translate", model("long"), *files, "--out", "o"]) == 2

@@ -116,6 +116,28 @@ def test_archives_are_as_folders(kind, tmp_path):
     assert pairs_of(make(root_a=str(tmp_path / f"a.{kind}"), root_b=str(tmp_path / f"b.{kind}"))) == plain
 
 
+@pytest.mark.parametrize("kind", ["deep.png", "deep.tif", "big-endian.tif", "2.png", "4.png", "4.tif"])
+def test_levels_are_scaled_from_16_bits_and_opacity_is_kept(kind, tmp_path):
+    channels = int(kind[0]) if kind[0].isdigit() else 1
+    shape = (6, 8, 8, channels) if channels > 1 else (6, 8, 8)
+    levels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
+    for i, pixels in enumerate(levels):
+        for side in ("A", "B"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            one = pixels if side == "A" else 65535 - pixels
+            if kind.startswith("big"):
+                picture = Image.frombytes("I;16B", (8, 8), one.astype(">u2").tobytes())
+            else:
+                picture = Image.fromarray(one if channels == 1 else (one >> 8).astype(np.uint8))
+            picture.save(tmp_path / side / f"{i}.{kind[-3:]}")
+    data = make(root=str(tmp_path), channels=channels, val_fraction=0, test_fraction=0)
+    targets, sources = data.sides("train")
+    order = [int(Path(entry.name).stem) for entry in data.scanned["train"][0]]
+    a, b = (((x / 257).round() if channels == 1 else x >> 8) for x in (levels, 65535 - levels))
+    for found, wanted in ((sources, a), (targets, b)):
+        assert np.array_equal(found.permute(0, 2, 3, 1).numpy().reshape(levels.shape), wanted[order].astype(np.uint8))
+
+
 def shards(folder, members, n=6):
     """Pack pictures, (name, file), into tar files of ``n`` each."""
     folder.mkdir(parents=True)
