@@ -1,7 +1,6 @@
 """Pictures of the user's: read, cut to the shape that a network has, resized."""
 
 import io
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +12,11 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from ganzoo.pictures import eight_bits
+from ganzoo.pictures import UNREADABLE, eight_bits
 from ganzoo.pixels import MODES, to_float
 
 COLOURS = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}
 ORIENTATION = ExifTags.Base.Orientation
-UNREADABLE = (  # what PIL raises at files that are no pictures, or damaged ones
-    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, struct.error),
-    Image.DecompressionBombError,
-)
 
 
 class Encoded(io.BytesIO):

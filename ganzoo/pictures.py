@@ -1,6 +1,7 @@
 """Pictures of samples, for people to look at."""
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,10 @@ LINES = 200  # curves of a picture at most
 TEXT, SMALLEST, LINE = 11, 8, 12  # pixels of letters where there is room, where there is little, and of a line
 MARGIN = 140  # pixels at most left of rows
 GROUND = 160  # grey on which a white tile can be seen
+UNREADABLE = (  # what PIL raises at files that are no pictures, or damaged ones
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, struct.error),
+    Image.DecompressionBombError,
+)
 
 
 def eight_bits(picture: Image.Image, channels: int) -> Image.Image:

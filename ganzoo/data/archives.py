@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ganzoo.files import cache_dir, write_atomically
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")  # of a film the first frame
+TARS = (".tar", ".tar.gz", ".tgz")
 LABELS = "dataset.json"  # the classes of pictures by their names, as StyleGAN's tools write them
 MOST = 2**28  # bytes of an encoded picture
 BLOCK = 2**20  # bytes that are unpacked at a time
@@ -74,9 +75,13 @@ def files_of(root: Path) -> list[Entry]:
         found = _without_top(_in_zip(root))
     else:
         found = _without_top(in_tar(root))
-    seen = (entry for entry in found if not any(part.startswith((".", "__MACOSX")) for part in entry.name.split("/")))
-    wanted = [entry for entry in seen if entry.name.lower().endswith(SUFFIXES) or entry.name.endswith(LABELS)]
-    return sorted(wanted, key=lambda entry: entry.name.split("/"))
+    wanted = (entry for entry in found if entry.name.lower().endswith(SUFFIXES) or entry.name.endswith(LABELS))
+    return sorted(filter(is_shown, wanted), key=lambda entry: entry.name.split("/"))
+
+
+def is_shown(entry: Entry) -> bool:
+    """Whether neither a file nor a folder that it lies in is hidden."""
+    return not any(part.startswith((".", "__MACOSX")) for part in entry.name.split("/"))
 
 
 def in_tar(path: Path) -> Iterator[Entry]:

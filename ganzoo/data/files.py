@@ -82,12 +82,12 @@ class Files:
         Raises:
             CorruptImage: it cannot be read.
         """
-        from PIL.Image import DecompressionBombError
+        from ganzoo.pictures import UNREADABLE
 
         entry = self.entries[key[0]]
         try:
             pixels = decode(self.encoded(entry), self.channels, self.size, self.half)
-        except (OSError, SyntaxError, ValueError, DecompressionBombError) as error:
+        except UNREADABLE as error:
             why = re.sub(r" <_io\.BytesIO.*>", "", str(error))
             raise CorruptImage(
                 f"{entry.name} is not a readable image ({why}): replace it, or set on_corrupt='skip'"

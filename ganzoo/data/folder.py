@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ from ganzoo.data.archives import LABELS, SUFFIXES, Entry, files_of
 from ganzoo.data.files import FileData, Scan, split_named
 
 ARRAYS = (".npz", ".npy")
+OTHERS = {  # what takes files that are no pictures
+    **dict.fromkeys((".tar", ".gz", ".tgz"), "take --config data/shards"),
+    **dict.fromkeys(ARRAYS, "take --config data/arrays"),
+    ".zip": "give the zip file itself as root",
+}
 
 
 class ImageFolder(FileData):
@@ -75,16 +81,13 @@ def check_splits(tops: set[str], root: Path) -> None:
             raise ValueError(f"{root} has {top}/ and {twice[0]}/, which are the same split: keep one")
 
 
-def nothing_in(root: Path) -> str:
-    """Say that there are no pictures, but what there is."""
+def nothing_in(root: Path, remedies: Mapping[str, str] = OTHERS) -> str:
+    """Say that there are no pictures, but what there is, and the remedy for files of a kind."""
     kinds: Counter[str] = Counter()
     if root.is_dir():
         kinds.update(path.suffix.lower() or "no suffix" for path in root.rglob("*") if path.is_file())
     there = f"but files with {', '.join(kind for kind, _ in kinds.most_common(3))}" if kinds else "it is empty"
-    other = {".tar": "shards", ".gz": "shards", ".tgz": "shards", **dict.fromkeys(ARRAYS, "arrays")}
-    remedy = next((f": take --config data/{other[kind]}" for kind in kinds if kind in other), "")
-    if ".zip" in kinds:
-        remedy = ": give the zip file itself as root"
+    remedy = next((f": {remedies[kind]}" for kind in kinds if kind in remedies), "")
     return f"no image files ({', '.join(SUFFIXES)}) in {root}, {there}{remedy}"
 
 

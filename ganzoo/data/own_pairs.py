@@ -76,7 +76,8 @@ class Pairs(FolderPairData):
 
     ``root_a`` and ``root_b`` hold files of the same names; endings may differ: ``a.jpg`` and ``a.png`` are a pair.
     Or ``root`` holds both sides: in folders ``A`` and ``B``, ``train/A`` and ``train/B``, or ``trainA`` and ``trainB``,
-    or side by side in one picture, as pix2pix's sets do: the left half is A. All are folders, zip or tar files.
+    or as ``KEY.a.png`` and ``KEY.b.png``, or side by side in one picture, as pix2pix's sets do: the left half is A. All
+    are folders, zip or tar files, or folders of shards: tar files, of which train-*, val-* and test-* are splits.
 
     If there are folders ``train``, ``val`` and ``test``, they are the official splits; what is missing is taken from
     the training pairs by a hash of their name. A pair with a picture that a held-out split has too is not trained on.
@@ -110,7 +111,8 @@ class Unpaired(FolderPairData, paired=False):
 
     ``root_a`` and ``root_b`` hold pictures of any names, numbers, sizes and shapes. Or ``root`` holds both sides: in
     ``trainA``, ``trainB``, ``testA`` and ``testB``, as CycleGAN's sets do, or in ``train/A``, ..., or in ``A`` and
-    ``B``. All are folders, zip or tar files.
+    ``B``. All are folders, zip or tar files, or folders of shards: tar files, of which train-*, val-* and test-* are
+    splits.
 
     If there are folders ``train``, ``val`` and ``test``, they are the official splits; what is missing is taken from
     the training pictures by a hash of their name. A picture that a held-out split has too is not trained on.

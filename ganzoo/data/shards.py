@@ -8,11 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ganzoo.data.archives import SUFFIXES, Entry, in_tar
+from ganzoo.data.archives import SUFFIXES, TARS, Entry, in_tar
 from ganzoo.data.files import FileData, Scan, split_named
 from ganzoo.data.folder import classes, label_of
 
-TARS = (".tar", ".tar.gz", ".tgz")
 FIELDS = ("cls", "label", "class")  # of KEY.json
 
 

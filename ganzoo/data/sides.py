@@ -2,16 +2,18 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from ganzoo.data.archives import LABELS, Entry, files_of
+from ganzoo.data.archives import LABELS, SUFFIXES, TARS, Entry, files_of, in_tar, is_shown
 from ganzoo.data.files import split_named
-from ganzoo.data.folder import nothing_in
+from ganzoo.data.folder import ARRAYS, OTHERS, nothing_in
+from ganzoo.data.shards import split_of
 
 SIDES = ("A", "B")
+REMEDIES = {**dict.fromkeys(ARRAYS, "save them as PNG or TIFF"), ".zip": OTHERS[".zip"]}  # pairs are pictures
 
 
 class Picture(NamedTuple):
@@ -48,15 +50,16 @@ def pictures_in(root: Path, side: str = "") -> list[Picture]:
     """Return the pictures in a folder or an archive, with the split and the side that their folders name.
 
     Known are ``train/A``, ``A/train``, ``trainA`` and ``A``; what lies outside of them is left out, with a warning. If
-    the side is given, only splits are looked for.
+    the side is given, only splits are looked for. A folder without pictures may hold shards of them.
 
     Raises:
         FileNotFoundError: there are none.
         ValueError: some are in folders of splits and some are not.
     """
     found = [placed(entry, side, root) for entry in files_of(root) if not entry.name.endswith(LABELS)]
+    found = found or [placed(entry, side, root) for entry in in_shards(root)]
     if not found:
-        raise FileNotFoundError(nothing_in(root))
+        raise FileNotFoundError(nothing_in(root, REMEDIES))
     sided = [picture for picture in found if picture.side]
     if sided and len(sided) < len(found):
         outside = [picture.entry.name for picture in found if not picture.side]
@@ -73,12 +76,30 @@ def pictures_in(root: Path, side: str = "") -> list[Picture]:
     return kept
 
 
+def in_shards(root: Path) -> Iterator[Entry]:
+    """Yield the pictures in all tar files of a folder, named as if each tar file were a folder there.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
+    for shard in sorted(path for path in root.rglob("*.*") if path.name.endswith(TARS)):
+        for entry in in_tar(shard):
+            entry = entry._replace(name=f"{shard.relative_to(root).as_posix()}/{entry.name}")
+            if entry.name.lower().endswith(SUFFIXES) and is_shown(entry):
+                yield entry
+
+
 def placed(entry: Entry, side: str, root: Path) -> Picture:
-    """Return a picture with what its folders say; if the side is given, the root's name goes before its own."""
+    """Return a picture with what its folders say, or KEY.a.png, of its side.
+
+    If the side is given, the root's name goes before its own.
+    """
     given, split, parts = side, "", entry.name.split("/")
     while len(parts) > 1:
         top = parts[0]
-        if not split and split_named(top):
+        if top.endswith(TARS):
+            split = split or split_of(top)
+        elif not split and split_named(top):
             split = split_named(top)
         elif not side and top.upper() in SIDES:
             side = top.upper()
@@ -87,7 +108,10 @@ def placed(entry: Entry, side: str, root: Path) -> Picture:
         else:
             break
         parts = parts[1:]
-    name = "/".join([*parts[:-1], Path(parts[-1]).stem.removesuffix(f"_{side}" if side else "")])
+    stem = Path(parts[-1]).stem
+    if not side and stem.upper().endswith((".A", ".B")):
+        side, stem = stem[-1].upper(), stem[:-2]
+    name = "/".join([*parts[:-1], stem.removesuffix(f"_{side}" if side else "")])
     return Picture(name, side, split, entry._replace(name=f"{root.name}/{entry.name}") if given else entry)
 
 
@@ -99,8 +123,13 @@ def both_sides(root: Path | None, root_a: Path | None, root_b: Path | None) -> l
     """
     if root is not None and root_a is None and root_b is None:
         return pictures_in(root)
-    if root is not None or root_a is None or root_b is None:
+    if root is not None:
+        raise ValueError("root holds both sides: give root alone, or root_a and root_b without it")
+    if root_a is None and root_b is None:
         raise ValueError("give root, or root_a and root_b (--data.root_a FOLDER --data.root_b FOLDER)")
+    if root_a is None or root_b is None:
+        there, lacks = ("root_b", "root_a") if root_a is None else ("root_a", "root_b")
+        raise ValueError(f"{there} is given, but {lacks} is missing: add the other side (--data.{lacks} FOLDER)")
     a, b = pictures_in(root_a, "A"), pictures_in(root_b, "B")
     if bool(a[0].split) != bool(b[0].split):
         which, other = (root_a, root_b) if a[0].split else (root_b, root_a)

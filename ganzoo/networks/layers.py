@@ -64,25 +64,30 @@ def ladder(image_shape: Sequence[int], most: int) -> list[Size]:
     return sizes
 
 
-def check_halvings(sides: Sequence[int], n: int, end: int, argument: str) -> None:
+def check_halvings(sides: Sequence[int], n: int, end: int, argument: str = "") -> None:
     """Check that the sides of images can be halved without a remainder.
 
     Args:
         sides: H and W.
         n: How often they are.
         end: The least that a side has then.
-        argument: What ``n`` follows from: the name of an argument of the network.
+        argument: What ``n`` follows from, while a network is made: the name of its argument; "": it is being used.
 
     Raises:
         ValueError: they cannot, or there are not two.
     """
-    if len(sides) != 2 or any(side >> n < end or side >> n << n != side for side in sides):
-        times = "once" if n == 1 else f"{n} times"
+    if len(sides) == 2 and all(side >> n >= end and side >> n << n == side for side in sides):
+        return
+    times = "once" if n == 1 else f"{n} times"
+    if argument:
         fewer = f", or take a smaller {argument} (--model.generator.{argument})" if n > 1 else ""
-        raise ValueError(
-            f"expected images whose height and width can be halved {times}, to {end} or more, got sides"
-            f" {tuple(sides)}: resize them (--data.size){fewer}"
-        )
+        remedy = f"resize them (--data.size){fewer}"
+    else:
+        remedy = f"give sides of {end << n} or more" + (f", multiples of {2**n}" if n else "")
+    raise ValueError(
+        f"expected images whose height and width can be halved {times}, to {end} or more, got sides"
+        f" {tuple(sides)}: {remedy}"
+    )
 
 
 def check_source(network: Translator, z: Tensor, y: Tensor | None) -> Tensor:

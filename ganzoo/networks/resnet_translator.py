@@ -61,7 +61,7 @@ class ResNetTranslator(Translator):
         check_counts(width=width)
         check_counts(least=0, n_blocks=n_blocks, n_halvings=n_halvings)
         self.n_halvings = n_halvings
-        self._check(image_shape[1:])
+        self._check(image_shape[1:], "n_halvings")
         check_counts(channels=image_shape[0])
         self.multiple = 2**n_halvings
         channels = [width * 2**k for k in range(n_halvings + 1)]
@@ -88,9 +88,9 @@ class ResNetTranslator(Translator):
         images: Tensor = self.body(check_source(self, z, y))
         return images
 
-    def _check(self, sides: Sequence[int]) -> None:
+    def _check(self, sides: Sequence[int], argument: str = "") -> None:
         # a map of one pixel has no norm and no mirror image, and one of 3 none that is 3 wide
-        check_halvings(sides, self.n_halvings, 2 if self.n_halvings else 4, "n_halvings")
+        check_halvings(sides, self.n_halvings, 2 if self.n_halvings else 4, argument)
 
 
 class _Residual(nn.Module):

@@ -94,7 +94,7 @@ class UNetTranslator(Translator):
         Raises:
             ValueError: it does not take such images.
         """
-        check_halvings((height, width), self.depth, 1, "depth")
+        check_halvings((height, width), self.depth, 1)
         return sum(map(math.prod, self._dropped(height, width)))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ from ganzoo import translation
 from ganzoo.cli import main
 from ganzoo.hub.writing import write_networks
 from ganzoo.inference import Inference
-from ganzoo.networks import MLPGenerator
+from ganzoo.networks import MLPGenerator, ResNetTranslator
 from ganzoo.photos import read_whole
 from ganzoo.pictures import framed
 from ganzoo.pixels import to_uint8
@@ -43,6 +43,7 @@ def models(tmp_path_factory):
     published(folder / "plain", generator=MLPGenerator(GREY, Normal(3), width=4))
     published(folder / "wide", generator=Halving((5, 8, 8), GREY))
     published(folder / "long", generator=Halving(GREY, least=8))
+    published(folder / "resnet", generator=ResNetTranslator(GREY, width=1, n_blocks=0))
     return folder
 
 
@@ -308,10 +309,26 @@ def test_a_tiff_whose_pixels_lie_nowhere_is_left_out(model, capsys):
     assert "left out: cannot read b.tif as a picture: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_picture_of_16_bits_is_translated_as_that_of_its_highest_8(ending, model, tmp_path):
+    levels = pixels(drawn("a.png"))
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(levels.astype(np.uint16) * 257).save(tmp_path / "deep" / f"a.{ending}")
+    assert main(["translate", model("pix"), f"deep/a.{ending}", "--out", "o"]) == 0
+    assert np.array_equal(pixels(tmp_path / "o/a.png"), expected(model("pix"), "a.png"))
+
+
 def test_a_picture_that_is_too_small_is_left_out_too(model, capsys):
     files = [drawn("a.png", 9, 9), drawn("b.png", 9, 3)]
     assert main(["translate", model("long"), *files, "--out", "o"]) == 2
     assert "left out: cannot translate b.png (9 x 3): sides must be 8 or more, got 4 x 12\n" in capsys.readouterr().err
+
+
+def test_what_is_too_small_for_a_network_of_ours_is_told_without_options_of_training(model, refused):  # noqa: F811
+    assert refused("translate", model("resnet"), drawn("a.png", 3, 3), "--out", "o") == (
+        "cannot translate a.png (3 x 3): expected images whose height and width can be halved 2 times, to 2 or more,"
+        " got sides (4, 4): give sides of 8 or more, multiples of 4"
+    )
 
 
 def test_where_nothing_can_be_translated_nothing_is_written(model, tmp_path, capsys):

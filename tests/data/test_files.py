@@ -232,6 +232,19 @@ def test_a_corrupt_file_is_replaced_by_the_next_readable_one_and_counted_once(op
     assert {i for epoch in epochs for batch in epoch for i in batch} <= readable
 
 
+def test_a_file_at_which_pil_raises_an_error_of_another_kind_is_corrupt_too(tmp_path):
+    files = write_images(tmp_path, 4)
+    whole = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(whole, "TIFF")
+    lost = whole.getvalue().replace(b"\x11\x01\x04\x00", b"\x11\x01\x02\x00")  # its pixels lie nowhere: TypeError
+    files[0].write_bytes(lost)
+    options = {"size": 8, "num_workers": 0, "val_fraction": 0, "test_fraction": 0}
+    with pytest.raises(CorruptImage, match=rf"{files[0].name} is not a readable image \(.+\): replace it, or set"):
+        all_images(ImageFolder(str(tmp_path), **options), "train")
+    with pytest.warns(UserWarning, match=f"{files[0].name} is not a readable image: the next one takes its place"):
+        assert 0 not in ids(all_images(ImageFolder(str(tmp_path), on_corrupt="skip", **options), "train"))
+
+
 class Source:
     """Five images that are their index plus ten times the epoch; some cannot be read."""
 

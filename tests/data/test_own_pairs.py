@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo.catalogue import classes
 from ganzoo.config import build
-from ganzoo.data import Pairs, Unpaired
+from ganzoo.data import Pairs, Unpaired, WorkerLoader, write_shards
 from tests.data.tools import check_resume
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "data"
@@ -114,6 +114,83 @@ def test_archives_are_as_folders(kind, tmp_path):
             with tarfile.open(packed, "w") as archive:
                 archive.add(tmp_path / side, ".")
     assert pairs_of(make(root_a=str(tmp_path / f"a.{kind}"), root_b=str(tmp_path / f"b.{kind}"))) == plain
+
+
+@pytest.mark.parametrize("kind", ["deep.png", "deep.tif", "big-endian.tif", "2.png", "4.png", "4.tif"])
+def test_levels_are_scaled_from_16_bits_and_opacity_is_kept(kind, tmp_path):
+    channels = int(kind[0]) if kind[0].isdigit() else 1
+    shape = (6, 8, 8, channels) if channels > 1 else (6, 8, 8)
+    levels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
+    for i, pixels in enumerate(levels):
+        for side in ("A", "B"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            one = pixels if side == "A" else 65535 - pixels
+            if kind.startswith("big"):
+                picture = Image.frombytes("I;16B", (8, 8), one.astype(">u2").tobytes())
+            else:
+                picture = Image.fromarray(one if channels == 1 else (one >> 8).astype(np.uint8))
+            picture.save(tmp_path / side / f"{i}.{kind[-3:]}")
+    data = make(root=str(tmp_path), channels=channels, val_fraction=0, test_fraction=0)
+    targets, sources = data.sides("train")
+    order = [int(Path(entry.name).stem) for entry in data.scanned["train"][0]]
+    a, b = (((x / 257).round() if channels == 1 else x >> 8) for x in (levels, 65535 - levels))
+    for found, wanted in ((sources, a), (targets, b)):
+        assert np.array_equal(found.permute(0, 2, 3, 1).numpy().reshape(levels.shape), wanted[order].astype(np.uint8))
+
+
+def shards(folder, members, n=6):
+    """Pack pictures, (name, file), into tar files of ``n`` each."""
+    folder.mkdir(parents=True)
+    for first in range(0, len(members), n):
+        with tarfile.open(folder / f"part-{first:03d}.tar", "w") as archive:
+            for name, file in members[first : first + n]:
+                archive.add(file, name)
+
+
+def test_shards_of_both_sides_side_by_side_are_as_folders(tmp_path):
+    roots = two_folders(tmp_path)
+    for side, n in (("a", 6), ("b", 9)):  # a pair may lie in shards of other numbers
+        shards(tmp_path / "shards" / side, [(f.name, f) for f in sorted((tmp_path / side).iterdir())], n)
+    packed = make(root_a=str(tmp_path / "shards" / "a"), root_b=str(tmp_path / "shards" / "b"))
+    assert pairs_of(packed) == pairs_of(make(**roots)) == pairs_of(make(root=str(tmp_path / "shards")))
+    assert {Path(e.path).suffix for sides in packed.scanned.values() for side in sides for e in side} == {".tar"}
+    loader = packed.train_dataloader()
+    assert isinstance(loader, WorkerLoader), "not in memory"
+    seen = sorted((x.flatten()[0].item(), y.flatten()[0].item()) for x, y in loader)
+    assert seen == sorted(pairs_of(packed)["train"])
+
+
+@pytest.mark.parametrize("ending", ["a", "A"])
+def test_a_key_has_both_sides_in_a_shard_and_shards_say_splits(ending, tmp_path):
+    root = official(tmp_path / "plain", "{split}/{side}")
+    for split in ("train", "test"):
+        files = sorted((tmp_path / "plain" / split).glob("*/*.png"))
+        named = [(f"{f.stem}.{f.parent.name if ending == 'A' else f.parent.name.lower()}.png", f) for f in files]
+        shards(tmp_path / split, named)
+        (tmp_path / "packed").mkdir(exist_ok=True)
+        for shard in (tmp_path / split).iterdir():
+            shard.rename(tmp_path / "packed" / f"{split}-{shard.name}")
+    for kind in (Pairs, Unpaired):
+        found = pairs_of(make(kind, root=str(tmp_path / "packed")))
+        assert found == pairs_of(make(kind, **root))
+        assert len(found["test"]) == 4
+
+
+def test_what_is_written_as_shards_is_read_as_pairs_and_a_corrupt_member_is_named(tmp_path):
+    images = torch.arange(20, dtype=torch.uint8)[:, None, None, None].expand(20, 1, 8, 8)
+    for side, base in (("a", 0), ("b", 100)):
+        (tmp_path / side).mkdir()
+        write_shards(base + images, torch.zeros(20), str(tmp_path / side / "%02d.tar"), per_shard=8)
+    roots = {"root_a": str(tmp_path / "a"), "root_b": str(tmp_path / "b"), "test_fraction": 0, "val_fraction": 0}
+    data = make(**roots)
+    assert sorted(pairs_of(data)["train"]) == [(100 + i, i) for i in range(20)]
+    entry = data.scanned["train"][1][0]
+    shard = Path(entry.path)
+    shard.write_bytes(
+        shard.read_bytes()[: entry.offset] + bytes(entry.size) + shard.read_bytes()[entry.offset + entry.size :]
+    )
+    with pytest.raises(ValueError, match=rf"^b/{shard.name}/0000000\d\d\.png is not a readable image"):
+        make(**roots).sides("train")
 
 
 def test_the_left_half_is_a_and_the_right_half_is_b(tmp_path):
@@ -321,6 +398,14 @@ def one(root):
     return {"root_a": two_folders(root)["root_a"]}
 
 
+def other(root):
+    return {"root_b": two_folders(root)["root_b"]}
+
+
+def three(root):
+    return {"root": str(root), **one(root)}
+
+
 def strangers(root):
     two_folders(root)
     (root / "b").rename(root / "old")
@@ -346,6 +431,11 @@ def half_split(root):
     return {"root_a": str(root / "a"), "root_b": str(root / "b")}
 
 
+def arrays(root):
+    np.save(root / "a.npy", np.zeros((2, 8, 8)))
+    return {"root": str(root)}
+
+
 def empty(root):
     (root / "none").mkdir()
     return {"root": str(root / "none")}
@@ -355,7 +445,9 @@ def empty(root):
     ("kind", "roots", "message"),
     [
         (Pairs, nothing, r"^give root, or root_a and root_b \(--data\.root_a FOLDER --data\.root_b FOLDER\)$"),
-        (Unpaired, one, r"^give root, or root_a and root_b"),
+        (Unpaired, one, r"^root_a is given, but root_b is missing: add the other side \(--data\.root_b FOLDER\)$"),
+        (Pairs, other, r"^root_b is given, but root_a is missing: add the other side \(--data\.root_a FOLDER\)$"),
+        (Pairs, three, r"^root holds both sides: give root alone, or root_a and root_b without it$"),
         (
             Pairs,
             strangers,
@@ -365,6 +457,7 @@ def empty(root):
         (Pairs, beside_splits, r"has folders train, val or test, and outside of them more/x\.png: move it"),
         (Pairs, half_split, r"a has folders train, val or test, but .*b has none: give it the same$"),
         (Pairs, empty, r"^no image files .* in .*none, it is empty$"),
+        (Pairs, arrays, r"^no image files .*, but files with \.npy: save them as PNG or TIFF$"),
         (Unpaired, side_by_side, r"has no pictures of side A: put them in folders A and B, or trainA and trainB"),
     ],
 )

@@ -75,10 +75,19 @@ def test_any_sides_will_do_that_can_be_halved(cls: type, kwargs: dict[str, Any])
     z, y = given(net, 2, 2 * net.multiple, 3 * net.multiple)
     assert net(z, y).shape == (2, 3, 2 * net.multiple, 3 * net.multiple)
     odd = torch.zeros(2, 3, 2 * net.multiple, 3 * net.multiple + net.multiple // 2)
-    with pytest.raises(ValueError, match=r"can be halved .*got sides .*: resize them \(--data.size\)"):
+    with pytest.raises(ValueError, match=rf"can be halved .*got sides .*: give .*, multiples of {net.multiple}$"):
         net(z, odd)
     with pytest.raises(ValueError, match="can be halved"):
         net.dim_of(*odd.shape[2:])
+
+
+@pytest.mark.parametrize(("cls", "argument"), [(ResNetTranslator, "n_halvings"), (UNetTranslator, "depth")])
+def test_sides_of_the_data_that_cannot_be_halved_are_told_with_the_options_of_training(
+    cls: type, argument: str
+) -> None:
+    remedy = rf"resize them \(--data\.size\), or take a smaller {argument} \(--model\.generator\.{argument}\)$"
+    with pytest.raises(ValueError, match=r"can be halved 3 times, .*got sides \(64, 12\): " + remedy):
+        cls((3, 64, 12), **{argument: 3})
 
 
 @kinds
