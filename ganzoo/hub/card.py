@@ -9,7 +9,7 @@ from typing import Any
 from ganzoo.catalogue import docstring
 from ganzoo.config import Configurable
 from ganzoo.inference import Inference
-from ganzoo.roles import Classes, Images
+from ganzoo.roles import Classes, Images, Translator
 
 
 def number(value: float | None) -> str:
@@ -94,15 +94,22 @@ def licences(training: dict[str, Any]) -> str:
 def usage(model: Inference) -> str:
     """Return lines of Python that use a model."""
     G = model.generator
-    told = {
-        Classes: f", condition=[i % {G.num_classes} for i in range(16)]",
-        Images: ", condition=x",
-    }.get(type(G.condition), "")
-    meant = "of 16 images x to translate" if told.endswith("=x") else "in [-1, 1]"
-    lines = [f"images = model.sample(16, seed=0{told})  # [16, {', '.join(map(str, G.image_shape))}] {meant}"]
+    if isinstance(G.condition, Images):
+        return translation(model, G.condition.shape[0])
+    told = f", condition=[i % {G.num_classes} for i in range(16)]" if isinstance(G.condition, Classes) else ""
+    lines = [f"images = model.sample(16, seed=0{told})  # [16, {', '.join(map(str, G.image_shape))}] in [-1, 1]"]
     if model.encoder is not None:
         own = ", condition=y" if told and model.labeller is None else ""
         lines.append(f"model.reconstruct(x{own})  # G(E(x)) of images x in [-1, 1]")
+    return "\n".join(lines)
+
+
+def translation(model: Inference, channels: int) -> str:
+    """Return lines of Python that use a translator of images of so many channels."""
+    size = "any height and width" if isinstance(model.generator, Translator) else "its size"
+    lines = [f"images = model.translate(x)  # of images x, [N, {channels}, H, W] in [-1, 1], of {size}"]
+    if "generator_back" in model.networks:
+        lines.append("model.translate_back(images)  # the other way")
     return "\n".join(lines)
 
 
