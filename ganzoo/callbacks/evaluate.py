@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.condition import classes_of, conditions_of
+from ganzoo.callbacks.condition import classes_of, condition_of, conditions_of, data_with_conditions
 from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
 from ganzoo.callbacks.modes import mode_values, of_classifier
 from ganzoo.callbacks.references import default_extractor, references
@@ -26,8 +26,10 @@ from ganzoo.metrics.judge import OF_IMAGES, Verdict, floor, floor_of_file, judge
 from ganzoo.metrics.names import metric_name
 from ganzoo.metrics.references import Reference
 from ganzoo.metrics.statistics import read_statistics
+from ganzoo.roles import Images
 
 N_VAL, N_TEST = 2_000, 10_000  # samples where none are asked for
+FEWEST_SAMPLES = 10
 FEWEST = {"train": 20, "test": 2}  # images; with fewer there is no floor, which halves of them make
 
 
@@ -44,8 +46,15 @@ class Evaluate(L.Callback):
     are of the class asked for. A game with an encoder is judged by its reconstructions of test images, with new batch
     norm statistics, and one with codes by what the first code tells of their classes.
 
+    The samples of a translator are translations of test images, and are judged against training images of the kind that
+    it makes. ``translation_values`` says what else they are worth: near their targets, there and back, as sharp as
+    real, with the labels of the street. The checkpoint that is kept as the best is that of the least fd, of a
+    translator too: it has the translations that look most like targets, whether they belong to their sources or not;
+    ``--checkpoint.metric pair_l1`` and others ask for that.
+
     Args:
-        n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``.
+        n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``, of
+            a translator at most as many as there are test images to translate.
         extractor: What turns images into features; by default the small digit network for grey images and stacked
             digits, raw values for points and colour. Only verified Inception weights may be called FID, KID or
             inception score.
@@ -62,8 +71,8 @@ class Evaluate(L.Callback):
         seed: int = 2**20,
         reference: str | None = None,
     ) -> None:
-        if n is not None and n < 10:
-            raise ValueError(f"n must be at least 10, got {n}")
+        if n is not None and n < FEWEST_SAMPLES:
+            raise ValueError(f"n must be at least {FEWEST_SAMPLES}, got {n}")
         self.n, self.extractor, self.seed, self.reference = n, extractor, seed, reference
         self.verdict: Verdict | None = None
         self._real: tuple[Reference, Reference] | None = None
@@ -98,11 +107,18 @@ class Evaluate(L.Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Judge; log the values in ``fit``, print and write them in ``validate``."""
         if not trainer.sanity_checking and not (self._few and trainer.state.fn == "fit"):
-            self.run(trainer, pl_module, "val", self.n or N_VAL)
+            self.run(trainer, pl_module, "val", self.number(trainer, pl_module, N_VAL))
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Judge; print the values and write them into the run's folder."""
-        self.run(trainer, pl_module, "test", self.n or N_TEST)
+        self.run(trainer, pl_module, "test", self.number(trainer, pl_module, N_TEST))
+
+    def number(self, trainer: L.Trainer, pl_module: Any, usual: int) -> int:
+        """Return how many samples are judged: as many as were asked for, or ``usual``, each test image once at most."""
+        condition, data = condition_of(pl_module), data_with_conditions(trainer)
+        if self.n is not None or data is None or not isinstance(condition, Images):
+            return self.n or usual
+        return min(usual, max(len(data.conditions(condition.split)), FEWEST_SAMPLES))
 
     def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
         """Judge, log, and outside of ``fit`` report."""

@@ -23,6 +23,8 @@ def pair_report(x: Tensor, x_hat: Tensor) -> Pairs:
     """Return the means over images of ``l1``, ``psnr`` and ``ssim``.
 
     All three reward a blur: where several answers are right, their mean is nearest to each. Read ``roughness`` beside.
+    Distances as people see them need weights that do not come with the package: with those of torchvision
+    ``ganzoo.inversion.LPIPS().against(x, model)(x_hat, None, torch.arange(len(x)))`` has one for each pair.
 
     Args:
         x: Images in [-1, 1], [N, C, H, W].

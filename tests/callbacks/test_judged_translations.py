@@ -186,3 +186,22 @@ def test_a_verdict_of_streets_has_its_ceiling(tmp_path):
     assert not set(verdict.values) & BACK
     assert {kind: verdict.floors[kind] for kind in FCN} == {kind: ceilings[kind] for kind in FCN}
     assert not set(verdict.floors) & BACK
+
+
+@pytest.mark.parametrize(("asked", "sources", "n"), [(None, 70, 70), (None, 3, 10), (100, 70, 100)])
+def test_each_test_image_is_translated_once_unless_more_are_asked_for(asked, sources, n, tmp_path):
+    class Few(Negatives):
+        def conditions(self, split):
+            return super().conditions(split)[:sources]
+
+    judged = Evaluate(n=asked)
+    runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None)
+    runner.validate(make("ContentGAN").eval(), Few(), verbose=False)
+    assert judged.verdict.n == written(tmp_path)["n_samples"] == n
+
+
+def test_many_test_images_are_judged_at_the_usual_number(tmp_path):
+    runner, game = trainer(1, tmp_path), make("ContentGAN")
+    runner.datamodule = Negatives()
+    assert Evaluate().number(runner, game, 100) == 100
+    assert Evaluate().number(runner, make("NSGAN"), 10_000) == 10_000
