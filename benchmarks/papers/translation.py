@@ -231,7 +231,7 @@ def line(out: Path, row: str, paper: tuple[str, str]) -> list[str]:
 def table_of(title: str, paper: dict[str, tuple[str, str]], out: Path) -> None:
     """Print the rows that a table of a paper has, beside its figures."""
     columns = ["row", "seeds", "paper: labels → photo", "labels → photo: pixel / class / IoU", "paper: photo → labels"]
-    columns += ["photo → labels", "sharpness", "fd", "L1", "|F(G(x)) - x|", "|G(F(y)) - y|", "CPU s", "MB", "images"]
+    columns += ["photo → labels", "sharpness", "fd", "L1", "cycle L1", "cycle L1, back", "CPU s", "MB", "images"]
     if lines := [cells for row, figures in paper.items() if (cells := line(out, row, figures))]:
         print(f"\n{title}")
         show(columns, lines)

@@ -71,6 +71,7 @@ def test_both_directions_stand_in_a_line(tmp_path, capsys):
     record(tmp_path, "pix2pix-back-1", fcn_pixel=0.8, fcn_class=0.8, fcn_iou=0.7)
     translation.table_main(tmp_path)
     lines = capsys.readouterr().out.splitlines()
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
     (cycle,) = [line for line in lines if line.startswith("| CycleGAN |")]
     paper = ".52 / .17 / .11 | 0.800 / 0.600 / 0.500 | .58 / .22 / .16 * | 0.700 / 0.400 / 0.300"
     assert cycle == f"| CycleGAN | 1 | {paper} | 1.06 | 2.00 | - | 0.100 | 0.200 | 500 | 900 | 4000 |"
