@@ -142,13 +142,19 @@ def test_encoders_of_a_given_generator_learn_to_invert_it(name, tmp_path):
     assert all(torch.equal(value, weights(model.G)[key]) for key, value in before.items())
 
 
+TIED = {  # to its input: without these terms' full weight, for what is told are negatives
+    "ContentGAN": {"content_weight": 0.1},
+    "CycleGAN": {"forward_weight": 0.1, "backward_weight": 0.1},
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in GIVEN])
 def test_learns_a_constant(name, tmp_path):
     """Signs and wiring: the mean grey of the samples comes to that of the data."""
-    model = make(name, **({} if name == "WGAN" else {"ema_decay": 0.9}), **fast())
+    model = make(name, **({} if name == "WGAN" else {"ema_decay": 0.9}), **TIED.get(name, {}), **fast())
     data = data_for(model, 64)
     data.setup("fit")
     trainer(600, tmp_path).fit(model, datamodule=data)
     real = torch.cat(list(data.images("train"))).float().mean() / 127.5 - 1
-    assert abs(some(model, 256).mean() - real) < 0.1
+    assert abs(some(model, 128).mean() - real) < 0.1
