@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any
 
 from ganzoo.cli.known import ARGUMENTS, OBJECTS
+from ganzoo.config import takes
 from ganzoo.trust import KEYS, hints_of
 
 LINKED = ("image_shape", "source_shape", "num_classes")  # of networks; the data fills them in after this
@@ -109,7 +110,7 @@ def check_nulls(cls: type, arguments: Mapping[str, Any], where: str) -> None:
     Raises:
         ValueError: names the argument.
     """
-    hints, defaults = hints_of(cls), inspect.signature(cls).parameters
+    hints, defaults = hints_of(cls), {**takes(cls), **inspect.signature(cls).parameters}
     for name, value in arguments.items():
         if value is not None:
             check_within(value, f"{where}.{name}")

@@ -1,7 +1,7 @@
 """Pairs made of any set of images: the source is a poorer picture of the target."""
 
 import hashlib
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -31,12 +31,6 @@ class Derived(PairData):
     Args:
         data: The images.
         make: What side A is.
-        batch_size: Images per batch and process.
-        seed: Seed of the order of the training images.
-        paired: Train on pairs; or on sources of one half of them and targets of the other.
-        reverse: Translate the images to the poorer pictures.
-        hflip: Mirror training images with probability 1/2, both sides of a pair alike.
-        jitter: Training images are resized to ``jitter`` pixels more, and cropped back at a random place.
 
     Raises:
         ValueError: there is nothing that can be made so of these data.
@@ -44,17 +38,7 @@ class Derived(PairData):
 
     name = "Derived"
 
-    def __init__(
-        self,
-        data: ImageData,
-        make: Make = "edges",
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-    ) -> None:
+    def __init__(self, data: ImageData, make: Make = "edges", **kwargs: Any) -> None:
         if make not in get_args(Make):
             raise ValueError(f"make must be one of {', '.join(get_args(Make))}, got {make!r}")
         if len(data.image_shape) != 3:
@@ -62,7 +46,8 @@ class Derived(PairData):
         channels, *size = data.image_shape
         if make == "grey" and channels < 3:
             raise ValueError(f"images of {data.name} are grey already: choose another make (--data.make edges)")
-        super().__init__((size[0], size[1]), (channels, channels), batch_size, seed, paired, reverse, hflip, jitter)
+        super().__init__(**kwargs)
+        self.set_shapes((size[0], size[1]), channels, channels)
         self.data, self.make = data, make
 
     def read_sides(self, split: str, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

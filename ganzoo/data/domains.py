@@ -1,7 +1,7 @@
 """Sets of pairs with a name: the same things, drawn in several ways."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ganzoo.data.archives import files_of
 from ganzoo.data.base import SPLITS
@@ -13,7 +13,7 @@ from ganzoo.data.sides import Pair, without_copies
 VAL = 0.1  # share of what is not for testing, never to change: it decides who is in which split
 
 
-class DomainData(FilePairData):
+class DomainData(FilePairData, num_workers=0, in_memory=True):
     """Pictures of the same things in several domains, of which two are the sides of pairs.
 
     The data lie in ``root/NAME/NAME.tar``, or unpacked in ``root/NAME/NAME``: ``index.json``, a list of things with
@@ -25,14 +25,6 @@ class DomainData(FilePairData):
         target: Domain of side B.
         root: Folder with the data; none: the environment's GANZOO_DATA, or ~/.cache/ganzoo.
         size: Side that images are resized to.
-        batch_size: Images per batch and process.
-        seed: Seed of the order of the training images.
-        paired: Train on pairs; or on sources of one half of them and targets of the other.
-        reverse: Translate the target domain to the source domain.
-        hflip: Mirror training images with probability 1/2, both sides of a pair alike.
-        jitter: Training images are resized to ``size + jitter``, and cropped to ``size`` at a random place.
-        num_workers: Number of processes that read; 0: the one that trains.
-        in_memory: Decode every image once and keep the pixels.
 
     Raises:
         ValueError: an argument is out of range, or there is no such domain.
@@ -44,23 +36,9 @@ class DomainData(FilePairData):
     channels: ClassVar[int] = 3
     group: ClassVar[str] = "key"  # the field whose hash chooses the things to validate with
 
-    def __init__(
-        self,
-        source: str,
-        target: str,
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-        num_workers: int = 0,
-        in_memory: bool = True,
-    ) -> None:
-        changes = batch_size, seed, paired, reverse, hflip, jitter
-        super().__init__(size, self.channels, *changes, num_workers, in_memory)
+    def __init__(self, source: str, target: str, root: str | None = None, size: int = 64, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.set_shapes(size, self.channels, self.channels)
         if source == target or not {source, target} <= set(self.domains):
             raise ValueError(f"source and target must be two of {', '.join(self.domains)}; got {source} and {target}")
         self.root, self.source, self.target = root, source, target

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.data.archives import Entry
 from ganzoo.data.base import check_n, check_split
-from ganzoo.data.files import Files, Half, blocks_of, check_reading, content_of
+from ganzoo.data.files import Files, Half, blocks_of, check_workers, content_of
 from ganzoo.data.order import Order
 from ganzoo.data.pairs import Loader, PairData, UnpairedLoader
 from ganzoo.data.workers import OnCorrupt, Skipped, Source, WorkerLoader
@@ -48,19 +48,9 @@ class FilePairData(PairData):
     middle.
 
     Args:
-        size: Side of the images, or [height, width].
-        channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity, of both sides.
-        batch_size: Images per batch and process.
-        seed: Seed of the order of the training images.
-        paired: Train on pairs; or on sources of one half of them and targets of the other.
-        reverse: Translate B to A.
-        hflip: Mirror training images with probability 1/2, both sides of a pair alike.
-        jitter: Training images are resized to ``size + jitter``, and cropped to ``size`` at a random place.
         num_workers: Number of processes that read; 0: the one that trains.
         in_memory: Decode every image once and keep the pixels.
         on_corrupt: "raise", or "skip" to take the next readable image or pair of the split.
-        val_fraction: Share of the images for validation, if the source does not set any apart.
-        test_fraction: Share of the images for testing, if the source does not set any apart.
 
     Raises:
         ValueError: an argument is out of range.
@@ -68,24 +58,14 @@ class FilePairData(PairData):
 
     def __init__(
         self,
-        size: int | tuple[int, int],
-        channels: int = 3,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
         num_workers: int = 2,
         in_memory: bool = False,
         on_corrupt: OnCorrupt = "raise",
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.1,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(size, (channels, channels), batch_size, seed, paired, reverse, hflip, jitter)
-        check_reading(channels, num_workers, val_fraction, test_fraction)
+        super().__init__(**kwargs)
+        check_workers(num_workers)
         self.num_workers, self.in_memory, self.on_corrupt = num_workers, in_memory, on_corrupt
-        self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.corrupt = Skipped()
         self.halves: tuple[Half, Half] = ("", "")  # of a picture that sides A and B are
         self._scan: dict[str, Sides] | None = None

@@ -152,7 +152,8 @@ class FileData(ImageData):
         test_fraction: float = 0.1,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        check_reading(channels, num_workers, val_fraction, test_fraction)
+        check_workers(num_workers)
+        check_reading(channels, val_fraction, test_fraction)
         self.hflip, self.num_workers, self.in_memory, self.on_corrupt = (
             hflip,
             num_workers,
@@ -254,16 +255,24 @@ class FileData(ImageData):
         return blocks_of(self._files(self.entries(split)), n, self.num_workers, self.on_corrupt, self.corrupt)
 
 
-def check_reading(channels: int, num_workers: int, val_fraction: float, test_fraction: float) -> None:
-    """Check how files are to be read.
+def check_workers(num_workers: int) -> None:
+    """Check how many processes are to read.
+
+    Raises:
+        ValueError: out of range.
+    """
+    if not 0 <= num_workers <= WORKERS:
+        raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
+
+
+def check_reading(channels: int, val_fraction: float, test_fraction: float) -> None:
+    """Check as what files are to be read, and how they are to be divided.
 
     Raises:
         ValueError: an argument is out of range.
     """
     if channels not in MODES:
         raise ValueError(f"channels must be {', '.join(map(str, MODES))}, got {channels}: more are for arrays")
-    if not 0 <= num_workers <= WORKERS:
-        raise ValueError(f"num_workers must be from 0 to {WORKERS}, got {num_workers}")
     if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
         raise ValueError(f"fractions must leave images to train on, got {val_fraction} and {test_fraction}")
 

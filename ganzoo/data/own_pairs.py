@@ -1,13 +1,12 @@
 """Pictures of one's own on two sides: pairs, and sets that do not belong together."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ganzoo.data.base import data_root
 from ganzoo.data.file_pairs import FilePairData, Sides
-from ganzoo.data.files import divided
+from ganzoo.data.files import check_reading, divided
 from ganzoo.data.sides import SIDES, Pair, both_sides, matched, without_copies
-from ganzoo.data.workers import OnCorrupt
 
 Channels = Literal[1, 2, 3, 4]
 
@@ -21,15 +20,6 @@ class FolderPairData(FilePairData):
         root_b: Folder or archive with side B.
         size: Side of the images, or [height, width].
         channels: 1: grey, 2: grey and opacity, 3: RGB, 4: RGB and opacity, of both sides.
-        batch_size: Images per batch and process.
-        seed: Seed of the order of the training images.
-        paired: Train on pairs; or on sources of one half of them and targets of the other.
-        reverse: Translate B to A.
-        hflip: Mirror training images with probability 1/2, both sides of a pair alike.
-        jitter: Training images are resized to ``size + jitter``, and cropped to ``size`` at a random place.
-        num_workers: Number of processes that read; 0: the one that trains.
-        in_memory: Decode every image once and keep the pixels.
-        on_corrupt: "raise", or "skip" to take the next readable image or pair of the split.
         val_fraction: Share of the images for validation, if there is no folder of it.
         test_fraction: Share of the images for testing, if there is no folder of it.
 
@@ -44,21 +34,15 @@ class FolderPairData(FilePairData):
         root_b: str | None = None,
         size: int | tuple[int, int] = 256,
         channels: Channels = 3,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-        num_workers: int = 2,
-        in_memory: bool = False,
-        on_corrupt: OnCorrupt = "raise",
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
+        **kwargs: Any,
     ) -> None:
-        reading = num_workers, in_memory, on_corrupt, val_fraction, test_fraction
-        super().__init__(size, channels, batch_size, seed, paired, reverse, hflip, jitter, *reading)
+        super().__init__(**kwargs)
+        check_reading(channels, val_fraction, test_fraction)
+        self.set_shapes(size, channels, channels)
         self.root, self.root_a, self.root_b = root, root_a, root_b
+        self.val_fraction, self.test_fraction = val_fraction, test_fraction
 
     @property
     def places(self) -> list[Path | None]:

@@ -80,17 +80,15 @@ class PairData(ImageData):
 
     A batch is (x, y): x are targets, y are sources; pix2pix calls them y and x. Both are uint8 until they are on the
     device, then floats in [-1, 1]. A set has two sides, A and B: sources are of A and targets of B, or ``reverse``.
-    A subclass says its ``name`` and how to ``read_sides``.
+    A subclass says its ``name``, its shapes (``set_shapes``), and how to ``read_sides``.
 
     If a set of pairs is not ``paired``, the training sources are of one half of its pairs and the targets of the other
     half. So no pair is in the data, and each side has an order of its own. Validation and testing stay in pairs.
 
     Args:
-        size: Side of the images, or [height, width].
-        channels: Channels of sides A and B.
         batch_size: Images per batch and process.
         seed: Seed of the order of the training images.
-        paired: Whether source i of a training batch belongs to its target i.
+        paired: Train on pairs; or on sources of one half of them and targets of the other.
         reverse: Translate B to A.
         hflip: Mirror training images with probability 1/2, both sides of a pair alike.
         jitter: Training images are ``size + jitter`` pixels high and wide, and cropped to ``size`` at a random place,
@@ -104,8 +102,6 @@ class PairData(ImageData):
 
     def __init__(
         self,
-        size: int | tuple[int, int],
-        channels: tuple[int, int] = (3, 3),
         batch_size: int = 1,
         seed: int = 0,
         paired: bool = True,
@@ -119,10 +115,17 @@ class PairData(ImageData):
         if paired and not self.judged_in_pairs:
             raise ValueError(f"{self.name} has no pairs to train on: leave paired=False, or take Pairs")
         self.paired, self.reverse, self.hflip, self.jitter = paired, reverse, hflip, jitter
-        self.size = check_size(size)
-        target, source = self.turned(*channels)
-        self.image_shape, self.source_shape = (target, *self.size), (source, *self.size)
         self._sides: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def set_shapes(self, size: int | tuple[int, int], a: int, b: int) -> None:
+        """Set height and width of the images, and the channels of sides A and B.
+
+        Raises:
+            ValueError: a side is below 1, or larger than any picture.
+        """
+        self.size = check_size(size)
+        target, source = self.turned(a, b)
+        self.image_shape, self.source_shape = (target, *self.size), (source, *self.size)
 
     def read_sides(self, split: str, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return sides A and B of a split, uint8 [N, C, *size] and [M, C, *size], in a fixed order.

@@ -1,5 +1,7 @@
 """Streets: photographs of drawn street scenes and their label maps."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,12 +40,6 @@ class Streets(PairData):
     Args:
         size: Side of the pictures, from 16 to 1024.
         n: Number of scenes for training; for validation and testing there are up to 512.
-        batch_size: Pictures per batch and process.
-        seed: Seed of the order of the training pictures; the scenes do not depend on it.
-        paired: Train on pairs; or on label maps of one half of the scenes and photographs of the other.
-        reverse: Translate photographs to label maps.
-        hflip: Mirror training pictures with probability 1/2, both sides of a pair alike.
-        jitter: Draw training scenes ``size + jitter`` pixels wide, and crop them to ``size`` at a random place.
 
     Raises:
         ValueError: an argument is out of range.
@@ -51,22 +47,13 @@ class Streets(PairData):
 
     name = "Streets"
 
-    def __init__(
-        self,
-        size: int = 64,
-        n: int = 4096,
-        batch_size: int = 1,
-        seed: int = 0,
-        paired: bool = True,
-        reverse: bool = False,
-        hflip: bool = False,
-        jitter: int = 0,
-    ) -> None:
+    def __init__(self, size: int = 64, n: int = 4096, **kwargs: Any) -> None:
         if not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(f"streets are square: size must be one side from {SIZES[0]} to {SIZES[1]}, got {size}")
         if not 1 <= n <= MOST:
             raise ValueError(f"n must be from 1 to {MOST} scenes, got {n}")
-        super().__init__(size, (3, 3), batch_size, seed, paired, reverse, hflip, jitter)
+        super().__init__(**kwargs)
+        self.set_shapes(size, 3, 3)
         self.n = n
 
     def read_sides(self, split: str, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,9 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from ganzoo.callbacks import Progress
 from ganzoo.cli import main
 from ganzoo.cli.trainer import FOUND, bars, in_our_words, of_configuration
+from ganzoo.cli.values import check_nulls
+from ganzoo.data import Emoji, Pairs
+from ganzoo.models import WGANGP
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +42,14 @@ def refused(words, capsys):
 def test_a_trainer_that_cannot_be_is_one_line(words, line, capsys):
     given = words if "devices" not in words else f"{words} --trainer.accelerator cpu"
     assert line in refused(given.split(), capsys)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(Pairs, "size"), (Pairs, "paired"), (Emoji, "num_workers"), (WGANGP, "ema_decay")]
+)
+def test_an_argument_that_is_passed_on_is_not_null_either(cls, name):
+    with pytest.raises(ValueError, match=f"^it.{name} cannot be null: leave it out"):
+        check_nulls(cls, {name: None}, "it")
 
 
 @pytest.mark.parametrize(

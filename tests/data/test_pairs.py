@@ -1,6 +1,11 @@
+import re
+
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 
+from ganzoo.config import build
+from ganzoo.data import Derived, Digits, Emoji, Pairs, Streets, Unpaired
 from ganzoo.data.augment import Augment, cropped
 from ganzoo.data.order import Order
 from ganzoo.data.pairs import PairData
@@ -14,7 +19,8 @@ class Numbers(PairData):
     name = "Numbers"
 
     def __init__(self, n: int = 12, m: int | None = None, size: tuple[int, int] = (2, 3), **options) -> None:
-        super().__init__(size, (1, 1), **options)
+        super().__init__(**options)
+        self.set_shapes(size, 1, 1)
         self.n, self.m = n, m
         self.judged_in_pairs = m is None
 
@@ -65,10 +71,35 @@ def test_targets_sources_and_labels_of_a_split():
 def test_the_shapes_are_turned_with_the_sides():
     class Grey(Numbers):
         def __init__(self, reverse=False):
-            PairData.__init__(self, 5, (1, 3), reverse=reverse)
+            PairData.__init__(self, reverse=reverse)
+            self.set_shapes(5, 1, 3)
 
     assert (Grey().image_shape, Grey().source_shape) == ((3, 5, 5), (1, 5, 5))
     assert (Grey(reverse=True).image_shape, Grey(reverse=True).source_shape) == ((1, 5, 5), (3, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "own"),
+    [
+        (Pairs, {}, {"num_workers": 2, "in_memory": False, "paired": True, "size": 256}),
+        (Unpaired, {}, {"num_workers": 2, "in_memory": False, "paired": False, "size": 256}),
+        (Emoji, {}, {"num_workers": 0, "in_memory": True, "paired": True, "source": "noto"}),
+        (Streets, {}, {"paired": True, "n": 4096}),
+        (Derived, {"data": Digits()}, {"paired": True, "make": "edges"}),
+    ],
+)
+def test_arguments_that_are_passed_on_are_in_help_and_in_the_configuration(cls, given, own):
+    more = {"batch_size": 3, "seed": 4, "reverse": True, "hflip": True, "jitter": 2}
+    config = cls(**given, **more).config()
+    assert config["init_args"].items() >= {**own, **more}.items()
+    assert build(config).config() == config
+    parser = ArgumentParser()
+    parser.add_class_arguments(cls, "data", skip=set(given))
+    said = " ".join(parser.format_help().split())
+    for name in config["init_args"].keys() - given:
+        assert re.search(rf" --data\.{name} \S+ [^(]{{9,}}\(type: ", said), name
+    with pytest.raises(TypeError):
+        cls(**given, batchsize=3)
 
 
 def test_both_sides_are_floats_on_the_device():
