@@ -119,7 +119,7 @@ def test_it_is_exported_loaded_and_generates_bitwise(run, tmp_path, capsys):
         *(f"{name}.safetensors" for name in game.names),
         *("config.json", "README.md", "grid.png"),
     }
-    assert "condition=x" in (tmp_path / "published" / "README.md").read_text()
+    assert "model.translate(x)" in (tmp_path / "published" / "README.md").read_text()
     files = []
     for i, image in enumerate(to_uint8(x)):
         files.append(str(tmp_path / f"{i}.png"))
