@@ -143,7 +143,7 @@ def test_encoders_of_a_given_generator_learn_to_invert_it(name, tmp_path):
 
 
 TIED = {"ContentGAN": {"content_weight": 0.1}}  # to its input, but what is told are negatives
-WEAK = ("CycleGAN",)  # its D, of two squares, wins against so small a G: see benchmarks/papers/translation.py
+WEAK = ("CycleGAN",)  # its D wins against so small a G
 
 
 @pytest.mark.slow

@@ -3,12 +3,12 @@
     python -m benchmarks.papers.translation [--only CycleGAN:0 pix2pix:1 L1-back:0] [--table]
 
 Every row has the same budget, 4,000 batches: of 1 image (CoGAN, whose batch norm needs more: of 8), Adam with lr 2e-4
-and β1 0.5, the lr constant for one half and then falling to 0, one thread, float32: bfloat16 is eight times slower on
-CPUs without it. Generators are ResNetTranslators of width 16 with 4 blocks (346,371 weights) in every row but CoGAN's,
-in those of pix2pix too, which so has no dropout; D judges patches of 34 x 34 (width 32, 2 layers). Unpaired rows see
-label maps of one half of the 4,096 scenes and photographs of the other, paired ones all. CycleGAN and its parts,
-PairGAN and CoGAN learn both directions in one run; the other direction of all others is the row ROW-back. Differs from
-the papers: drawn scenes of 64 x 64, small networks, one epoch where they have 200, averages of the weights.
+and β1 0.5, the lr constant for one half and then falling to 0, one thread, float32, as bfloat16 is slower on CPUs that
+lack it. Generators are ResNetTranslators of width 16 with 4 blocks (346,371 weights) in every row but CoGAN's, in those
+of pix2pix too, which so has no dropout; D judges patches of 34 x 34 (width 32, 2 layers). Unpaired rows see label maps
+of one half of the 4,096 scenes and photographs of the other, paired ones all. CycleGAN and its parts, PairGAN and CoGAN
+learn both directions in one run; the other direction of all others is the row ROW-back. Differs from the papers: drawn
+scenes of 64 x 64, small networks, one or two epochs where they have 200, averages of the weights.
 
     CoGAN      DCGANs of width 32, z ~ U[-1, 1]^100; translates 64 test images by inversion (L-BFGS, 60 steps)
     PairGAN    "BiGAN/ALI"
@@ -78,7 +78,6 @@ PAIRED: dict[str, tuple[str, dict[str, float]]] = {  # what D sees, weights
 CONTENT = ("ContentGAN-pixel", "ContentGAN-StreetsFCN")
 BOTH_WAYS = ("CoGAN", "PairGAN", *CYCLE)
 MAIN = ("CoGAN", "PairGAN", *CONTENT, "CycleGAN", "pix2pix")
-ONE_WAY = (*CONTENT, *PAIRED)
 SEEDS = {
     **dict.fromkeys(MAIN, 3),
     **dict.fromkeys([*CYCLE, *PAIRED], 3),

@@ -33,8 +33,8 @@ def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
     """Return what the samples of seeds are told, a value for each; None: nothing.
 
     The N images of the data are put in a fixed random order, and seed s gets the condition of image number s mod N. So
-    classes are as frequent as in the training set. A translator gets test images. Without data seed s gets class s mod
-    K.
+    classes are as frequent as in the training set. A translator gets test images, and training
+    images of data that have no others. Without data seed s gets class s mod K.
 
     Raises:
         ValueError: a translator without data that has images to translate.
@@ -44,14 +44,15 @@ def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
         return None
     if data is None:
         return in_turn(trainer, game, seeds)
-    return of_seeds(data.conditions(condition.split), seeds)
+    values = data.conditions(condition.split)
+    return of_seeds(values if len(values) else data.conditions("train"), seeds)
 
 
 def targets_of(trainer: L.Trainer, seeds: range) -> Tensor | None:
     """Return what a translator should make of the images that it is told for seeds; None: the data do not know."""
     data = data_with_conditions(trainer)
     held_pairs = getattr(data, "held_pairs", None)  # of sets of pairs: whether those of a split belong together
-    if held_pairs is None or not held_pairs(Images.split):
+    if held_pairs is None or not held_pairs(Images.split) or not len(data.labels(Images.split)):
         return None
     return of_seeds(torch.cat(list(data.images(Images.split))), seeds)
 

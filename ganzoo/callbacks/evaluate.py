@@ -19,7 +19,6 @@ from ganzoo.callbacks.samples import blocks_of, drawn, extracted
 from ganzoo.callbacks.streets import ceilings_of_streets
 from ganzoo.callbacks.translations import translation_values
 from ganzoo.callbacks.verdicts import against, report, trainer_print
-from ganzoo.data import Streets
 from ganzoo.metrics.classes import floor_classes, judge_classes
 from ganzoo.metrics.features import Extractor
 from ganzoo.metrics.judge import OF_IMAGES, Verdict, floor, floor_of_file, judge
@@ -197,9 +196,8 @@ class Evaluate(L.Callback):
 
     def ceilings(self, trainer: L.Trainer, kinds: Iterable[str]) -> dict[str, float]:
         """Return what real images get of some kinds that are read in streets."""
-        data = data_of(trainer)
-        if isinstance(data, Streets) and self._ceilings is None and "fcn_iou" in kinds:
-            self._ceilings = ceilings_of_streets(data)
+        if self._ceilings is None and "fcn_iou" in kinds:
+            self._ceilings = ceilings_of_streets(data_of(trainer))
         return {kind: value for kind, value in (self._ceilings or {}).items() if kind in kinds}
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
@@ -232,6 +230,8 @@ class Evaluate(L.Callback):
 def too_few(data: Any) -> str:
     """Return what is missing in a set that nothing can be judged against, or nothing."""
     counts = {} if data is None else {split: len(data.labels(split)) for split in FEWEST}
+    if hasattr(data, "conditions"):  # a translator's sources are no more than needed either
+        counts["test"] = min(counts["test"], len(data.conditions("test")))
     if all(counts[split] >= FEWEST[split] for split in counts):
         return ""
     had, needed = (" and ".join(f"{n} {split}" for split, n in part.items()) for part in (counts, FEWEST))

@@ -24,8 +24,8 @@ def translation_values(trainer: L.Trainer, game: Any) -> dict[str, float]:
 
         pair_l1, pair_psnr, pair_ssim: G(x) against the y of its pair, of data in pairs
         cycle_l1, cycle_back_l1: |F(G(x)) - x|₁ and |G(F(y)) - y|₁, of games with a way back
-        sharpness: mean ``roughness`` of G(x) over that of y; 1: as sharp as real, about 1/2: the blur of an L1 loss,
-            nan: all y are flat
+        sharpness: mean ``roughness`` of G(x) over that of y; 1: as sharp as real, less: blurred, nan: all y are
+            flat
         fcn_*, fcn_back_*: of G(x) and F(y) of ``Streets``, see ``StreetScores``
 
     What is random in G and F, such as dropout, is that of seed 0.

@@ -95,7 +95,7 @@ def usage(model: Inference) -> str:
     """Return lines of Python that use a model."""
     G = model.generator
     if isinstance(G.condition, Images):
-        return translation(model, G.condition.shape[0])
+        return usage_of_translator(model, G.condition.shape[0])
     told = f", condition=[i % {G.num_classes} for i in range(16)]" if isinstance(G.condition, Classes) else ""
     lines = [f"images = model.sample(16, seed=0{told})  # [16, {', '.join(map(str, G.image_shape))}] in [-1, 1]"]
     if model.encoder is not None:
@@ -104,7 +104,7 @@ def usage(model: Inference) -> str:
     return "\n".join(lines)
 
 
-def translation(model: Inference, channels: int) -> str:
+def usage_of_translator(model: Inference, channels: int) -> str:
     """Return lines of Python that use a translator of images of so many channels."""
     size = "any height and width" if isinstance(model.generator, Translator) else "its size"
     lines = [f"images = model.translate(x)  # of images x, [N, {channels}, H, W] in [-1, 1], of {size}"]

@@ -1,7 +1,11 @@
-"""Pairs of images: how near one is to the other, pixel by pixel, and how sharp it is."""
+"""Pairs of images x and x̂, [N, C, H, W] in [-1, 1]: how near they are, pixel by pixel, and how sharp one is.
+
+``l1``, ``psnr`` and ``ssim`` reward a blur: where several answers are right, their mean is nearest to each. Read
+``roughness`` beside. Distances as people see them need weights that do not come with the package: with those of
+torchvision ``ganzoo.inversion.LPIPS().against(x, model)(x_hat, None, torch.arange(len(x)))`` has one for each pair.
+"""
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,57 +15,20 @@ SIGMA = 1.5  # pixels: its standard deviation
 BLOCK = 256  # images whose SSIM is computed at once
 
 
-class Pairs(NamedTuple):
-    """What ``pair_report`` returns; ``psnr`` is in dB."""
-
-    l1: float
-    psnr: float
-    ssim: float
-
-
-def pair_report(x: Tensor, x_hat: Tensor) -> Pairs:
-    """Return the means over images of ``l1``, ``psnr`` and ``ssim``.
-
-    All three reward a blur: where several answers are right, their mean is nearest to each. Read ``roughness`` beside.
-    Distances as people see them need weights that do not come with the package: with those of torchvision
-    ``ganzoo.inversion.LPIPS().against(x, model)(x_hat, None, torch.arange(len(x)))`` has one for each pair.
-
-    Args:
-        x: Images in [-1, 1], [N, C, H, W].
-        x_hat: Those that should be like them, in the same order.
-
-    Raises:
-        ValueError: see ``check_pairs``.
-    """
-    check_pairs(x, x_hat)
-    return Pairs(*(float(measure(x, x_hat).mean()) for measure in (l1, psnr, ssim)))
-
-
-def check_pairs(x: Tensor, x_hat: Tensor, least: int = 1) -> None:
-    """Check that two sets of images can be compared.
-
-    Raises:
-        ValueError: shapes that differ, whole numbers, fewer than ``least`` images, values that are not finite, or
-            images x outside [-1, 1].
-    """
-    if x.ndim != 4 or x.shape != x_hat.shape or len(x) < least:
-        shapes = f"{list(x.shape)}, {list(x_hat.shape)}"
-        raise ValueError(f"expected two sets of images [N, C, H, W], N > {least - 1}, got {shapes}")
-    if not (x.is_floating_point() and x_hat.is_floating_point()):
-        raise ValueError(f"images must be floating point in [-1, 1], got {x.dtype} and {x_hat.dtype}")
-    if not torch.isfinite(x_hat).all() or not float(x.abs().max()) <= 1:
-        raise ValueError("x must be within [-1, 1] and x_hat finite: look for another scale or a diverged model")
-
-
 def l1(x: Tensor, x_hat: Tensor) -> Tensor:
     """Return the mean over pixels and channels of |x - x̂|, float64 [N]."""
     return (x - x_hat).abs().flatten(1).mean(dim=1, dtype=torch.float64)
 
 
+def distance(x: Tensor, x_hat: Tensor) -> Tensor:
+    """Return |x - x̂|₂, float64 [N]."""
+    norm: Tensor = torch.linalg.vector_norm((x - x_hat).flatten(1), dim=1, dtype=torch.float64)
+    return norm
+
+
 def mse(x: Tensor, x_hat: Tensor) -> Tensor:
     """Return the mean over pixels and channels of (x - x̂)², float64 [N]."""
-    distance: Tensor = torch.linalg.vector_norm((x - x_hat).flatten(1), dim=1, dtype=torch.float64)
-    return distance.square() / x[0].numel()
+    return distance(x, x_hat).square() / x[0].numel()
 
 
 def psnr(x: Tensor, x_hat: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo.metrics.pairs import check_pairs, psnr, ssim
+from ganzoo.metrics.pairs import distance, mse, psnr, ssim
 
 
 class Reconstruction(NamedTuple):
@@ -41,18 +41,21 @@ def reconstruction_report(x: Tensor, x_hat: Tensor, seed: int = 0) -> Reconstruc
         ValueError: shapes that differ, whole numbers, fewer than two images, values that are not finite, or images
             outside [-1, 1].
     """
-    check_pairs(x, x_hat, least=2)
+    _check(x, x_hat)
     x, x_hat = x.detach(), x_hat.detach().to(x)
-    distance, other = _distance(x, x_hat), _distance(x, x_hat[_moved(len(x), seed).to(x.device)])
-    mse = distance.square() / x[0].numel()
-    ratio = distance.sum() / other.sum()
-    return Reconstruction(float(mse.mean()), float(psnr(x, x_hat).mean()), float(ssim(x, x_hat).mean()), float(ratio))
+    other = x_hat[_moved(len(x), seed).to(x.device)]
+    ratio = distance(x, x_hat).sum() / distance(x, other).sum()
+    squares, decibels, similarity = (float(measure(x, x_hat).mean()) for measure in (mse, psnr, ssim))
+    return Reconstruction(squares, decibels, similarity, float(ratio))
 
 
-def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """Return |a_i - b_i|₂, float64 [N]."""
-    distance: Tensor = torch.linalg.vector_norm((a - b).flatten(1), dim=1, dtype=torch.float64)
-    return distance
+def _check(x: Tensor, x_hat: Tensor) -> None:
+    if x.ndim != 4 or x.shape != x_hat.shape or len(x) < 2:
+        raise ValueError(f"expected two sets of images [N, C, H, W], N > 1, got {list(x.shape)}, {list(x_hat.shape)}")
+    if not (x.is_floating_point() and x_hat.is_floating_point()):
+        raise ValueError(f"images must be floating point in [-1, 1], got {x.dtype} and {x_hat.dtype}")
+    if not torch.isfinite(x_hat).all() or not float(x.abs().max()) <= 1:
+        raise ValueError("x must be within [-1, 1] and x_hat finite: look for another scale or a diverged model")
 
 
 def _moved(n: int, seed: int) -> Tensor:

@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from ganzoo.callbacks import Evaluate
+from ganzoo.callbacks import Evaluate, SampleGrid
 from ganzoo.callbacks.streets import ceilings_of_streets, floors_of_streets, mean_colours
 from ganzoo.callbacks.translations import translation_values
 from ganzoo.data import Streets
-from ganzoo.metrics.pairs import l1, pair_report, roughness
+from ganzoo.metrics.pairs import l1, psnr, roughness
 from ganzoo.pixels import to_float
 from ganzoo.priors import Normal
 from ganzoo.roles import Generator, Images
@@ -56,8 +56,7 @@ def test_a_translator_of_pairs_is_held_against_its_targets():
     found = values(data, generator=Times(-0.5))
     assert set(found) == {"pair_l1", "pair_psnr", "pair_ssim", "sharpness"}
     assert found["pair_l1"] == pytest.approx(float(x.abs().mean()) / 2, rel=1e-5)
-    report = pair_report(y, -0.5 * x)
-    assert (found["pair_l1"], found["pair_psnr"]) == pytest.approx(report[:2], rel=1e-6)
+    assert found["pair_psnr"] == pytest.approx(float(psnr(y, -0.5 * x).mean()), rel=1e-6)
     assert math.isnan(found["pair_ssim"])  # 8 x 8 is less than a window
     assert found["sharpness"] == pytest.approx(0.5, rel=1e-5)
     assert values(data, generator=Times(-1.0))["pair_l1"] == pytest.approx(0, abs=1e-6)
@@ -198,6 +197,23 @@ def test_each_test_image_is_translated_once_unless_more_are_asked_for(asked, sou
     runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None)
     runner.validate(make("ContentGAN").eval(), Few(), verbose=False)
     assert judged.verdict.n == written(tmp_path)["n_samples"] == n
+
+
+def test_few_sources_are_trained_on_and_shown_but_not_judged(tmp_path):
+    """A side with few pictures may have none to test with: a warning says so, and grids show training images."""
+
+    class NoSources(Negatives):
+        def conditions(self, split):
+            return super().conditions(split)[: 30 if split == "train" else 0]
+
+    judged, data = Evaluate(), NoSources(batch_size=8)
+    runner = trainer(2, tmp_path, callbacks=[judged, SampleGrid(every=1, n=4)], limit_val_batches=1)
+    with pytest.warns(UserWarning, match="not be judged: Negatives has 1442 train and 0 test images"):
+        runner.fit(make("CycleGAN"), datamodule=data)
+    assert judged.verdict is None
+    assert len(list((tmp_path / "grids").iterdir())) == 2
+    with pytest.raises(ValueError, match="0 test images"):
+        runner.validate(make("CycleGAN"), data, verbose=False)
 
 
 def test_many_test_images_are_judged_at_the_usual_number(tmp_path):
