@@ -31,14 +31,15 @@ def take_weights(game: LightningModule, source: str) -> None:
 
 
 def take_published(game: Game, folder: str) -> None:
-    """Give a game the networks of a published folder, to be judged; of most games D is not looked at, and may lack.
+    """Give a game the networks of a published folder, to be judged; of most games no D is looked at, and each may lack.
 
     Raises:
         ValueError: the folder lacks one.
     """
     model = load(folder)
     reads = any(getattr(type(game), name, None) is not getattr(Generative, name) for name in ("values", "codes"))
-    if lacking := sorted(game.published.keys() - model.networks.keys() - (set() if reads else {"discriminator"})):
+    needed = {name for name in game.published if reads or not name.startswith("discriminator")}
+    if lacking := sorted(needed - model.networks.keys()):
         raise ValueError(f"{folder} lacks {', '.join(lacking)}: give the checkpoint that it was exported from")
     for name in game.published.keys() & model.networks.keys():
         game.published[name].load_state_dict(model.networks[name].state_dict())

@@ -43,7 +43,7 @@ def called(made, monkeypatch, *words):
 def test_a_finished_run_is_judged_and_exported_with_what_is_known_of_it(made, run, tmp_path, monkeypatch, capsys):
     assert called(made, monkeypatch, "b", "--run", run, "--hardware", "Mine") == 0
     last = str(run / "checkpoints" / "last.ckpt")
-    assert made.words == [("test", "--ckpt_path", last, "--evaluate.n", "10000")]
+    assert made.words == [("test", "--ckpt_path", last, "--evaluate.n", "null")]
     training = ganzoo.load(tmp_path / "pretrained" / "b").config["training"]
     command = "ganzoo fit --config recipes/b --generator a"
     facts = {"name": "b", "recipe": "b", "command": command, "generator": "a", "data_licence": "free"}
