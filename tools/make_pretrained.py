@@ -53,6 +53,8 @@ class Row(NamedTuple):
 MNIST, DIGITS = "CC BY-SA 3.0 (LeCun & Cortes)", "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI data set 80)"
 PEEPS = "CC0 1.0 (Open Peeps by Pablo Stanley)"
 STREETS = "none needed: drawn by ganzoo.data.Streets"
+HANZI = "SIL Open Font License 1.1 (Noto Sans and Noto Serif CJK, Adobe and Google)"
+EMOJI = "Apache 2.0 (Noto Emoji, Google) and CC BY 4.0 (Twemoji, Twitter and contributors)"
 CYCLE = ("discriminator", "discriminator_back")  # what is left out of CycleGAN
 MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-digits": Row("dcgan-digits", None, DIGITS),
@@ -72,6 +74,10 @@ MODELS = {  # a game over a generator stands below the model that it takes
     "dcgan-peeps": Row("dcgan-peeps", None, PEEPS, ("discriminator",)),
     "dcgan-peeps-encoder": Row("imageencoder-peeps-pretrained", "dcgan-peeps", PEEPS),
     "streets-cyclegan": Row("cyclegan-streets-pretrained", None, STREETS, CYCLE),
+    "streets-pix2pix": Row("pix2pix-streets-pretrained", None, STREETS, ("discriminator",)),
+    "peeps-glasses-cyclegan": Row("cyclegan-glasses-pretrained", None, PEEPS, CYCLE),
+    "hanzi-sans-serif-pix2pix": Row("pix2pix-hanzi-pretrained", None, HANZI, ("discriminator",)),
+    "emoji-noto-twemoji-pix2pix": Row("pix2pix-emoji-pretrained", None, EMOJI, ("discriminator",)),
 }
 
 

@@ -34,7 +34,12 @@ NAMES = bundled.names()
 ROOT = Path(ganzoo.__file__).parent.parent
 REAL = os.environ.get("GANZOO_DATA", "/nowhere")  # tests get another one
 LARGEST, ALL = 2.0, 32.0  # 10^6 bytes
-TESTED = {"ganzoo.data.Streets": 512}  # test images, which a translator is judged by once each
+TESTED = {  # test images, which a translator is judged by once each
+    "ganzoo.data.Streets": 512,
+    "ganzoo.data.Glasses": 500,
+    "ganzoo.data.Hanzi": 472,
+    "ganzoo.data.Emoji": 193,
+}
 
 
 @pytest.fixture
