@@ -23,7 +23,7 @@ the nearest colour in label maps, against the true label maps. The papers' figur
 the order and not the numbers. These scores do not see that photographs are all alike or blurred: read sharpness (1: as
 sharp as real), fd of the photographs, and the floors beside them ("colours": each class in its mean colour; "input":
 the input as it is; "shuffled": the photograph of another scene). *: a figure of the paper that was copied from another
-text and not compared with the paper. Pictures: OUT/ROW-SEED.png, 8 test images.
+text and not compared with the paper. Pictures: OUT/ROW-SEED.png, 8 test images; OUT/outputs.png, those of seed 0.
 
 Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017, tables 2 to 5.
 https://arxiv.org/abs/1703.10593
@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.papers.runs import Record, cell, fit, options, quiet, records, show, sweep
@@ -53,12 +54,13 @@ from ganzoo.metrics.pairs import l1, roughness
 from ganzoo.metrics.streets_fcn import StreetsFCN
 from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, PatchDiscriminator, ResNetTranslator
-from ganzoo.pictures import blocks, save_png
+from ganzoo.pictures import blocks, save_png, sided
 from ganzoo.pixels import to_float
 from ganzoo.priors import Uniform
 
 SHAPE, SCENES, TEST, BATCHES = (3, 64, 64), 4096, 512, 4_000
 COGAN_BATCH, INVERTED = 8, 64
+DRAWN, GAP = 8, 2  # test images in a picture, pixels between them
 BACK = "-back"
 
 CYCLE: dict[str, dict[str, float]] = {
@@ -179,7 +181,7 @@ def played(row: str, seed: int, given: argparse.Namespace) -> Record:
     if row == "CoGAN":
         found |= crossed(model, data, path)
     else:
-        save_png(SampleGrid(n=8).picture(trainer, model), path)
+        save_png(SampleGrid(n=DRAWN).picture(trainer, model), path)
     costs = {"cpu_seconds": seconds, "peak_mb": memory, "images_seen": model.images_seen, "batches": batches}
     return {**found, **costs, "dtype": "float32"}
 
@@ -193,7 +195,8 @@ def crossed(model: CoGAN, data: Streets, path: Path) -> Record:
     scores = StreetScores(data)
     scores.add("fcn", made)
     scores.add("fcn_back", made_back)
-    save_png(blocks([x[:8], there.images[:8], made[:8], y[:8]], 8, ["input", "inverted", "output", "target"]), path)
+    sides, words = (x, there.images, made, y), ["input", "inverted", "output", "target"]
+    save_png(blocks([side[:DRAWN] for side in sides], DRAWN, words), path)
     return {
         **scores.values(),
         "pair_l1": float(l1(y, made).mean()),
@@ -264,8 +267,34 @@ def table_floors(out: Path) -> None:
         show(["images", "labels → photo: pixel / class / IoU", "sharpness", "L1", "photo → labels"], rows)
 
 
+# -- pictures
+
+
+def strips(path: Path) -> list[Image.Image]:
+    """Return the rows of a run's picture, each a strip of 8 images without words."""
+    with Image.open(path) as picture:
+        step, width = SHAPE[1] + GAP, DRAWN * (SHAPE[2] + GAP) + GAP
+        left = picture.width - width
+        return [picture.crop((left, top, left + width, top + step)) for top in range(0, picture.height - GAP, step)]
+
+
+def picture(out: Path) -> None:
+    """Put what seed 0 of each row makes of the same label maps below each other, in ``OUT/outputs.png``."""
+    drawn = {row: strips(path) for row in (*MAIN, *CYCLE, *PAIRED) if (path := out / f"{row}-0.png").is_file()}
+    if not drawn:
+        return
+    first = next(iter(drawn.values()))
+    rows = {"label map": first[0]}
+    rows |= {row: strip[2 if row == "CoGAN" else 1] for row, strip in drawn.items()} | {"true photo": first[-1]}
+    sheet = Image.new("RGB", (first[0].width, len(rows) * first[0].height), "white")
+    for i, strip in enumerate(rows.values()):
+        sheet.paste(strip, (0, i * strip.height))
+    save_png(sided(sheet, list(rows)), out / "outputs.png")
+
+
 def main() -> None:
-    sweep(options(__doc__), "translation", SEEDS, run, [table_main, table_parts, table_paired, table_floors])
+    tables = [table_main, table_parts, table_paired, table_floors]
+    sweep(options(__doc__), "translation", SEEDS, run, tables, [picture])
 
 
 if __name__ == "__main__":

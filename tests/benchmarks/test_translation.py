@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from benchmarks.papers import translation
-from benchmarks.papers.translation import BACK, BOTH_WAYS, PAPER, PAPER_PAIRED, PAPER_PARTS, SEEDS, game, streets
+from benchmarks.papers.translation import BACK, BOTH_WAYS, PAPER, PAPER_PAIRED, PAPER_PARTS, SEEDS, SHAPE, game, streets
+from ganzoo.pictures import blocks, save_png
 
 ROWS = [row for row in SEEDS if row != "floors" and not row.endswith(BACK)]
 WEIGHTS = {  # γ, then λ_f and λ_b of CycleGAN, or λ of pix2pix
@@ -89,3 +93,17 @@ def test_floors_are_a_table(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "| real | 0.900 / 0.500 / 0.400 | 1.000 | 0.200 | 0.600 / 0.500 / 0.400 |" in out
     assert "| colours | 0.900 / 0.500 / 0.400 | 1.000 | 0.200 | - |" in out
+
+
+def test_what_seed_0_of_all_rows_makes_stands_in_one_picture(tmp_path):
+    def kind(level):
+        return torch.full((8, *SHAPE), level)
+
+    level = {"x": -1.0, "inverted": -0.5, "CoGAN": 0.0, "CycleGAN": 0.2, "cycle": 0.4, "y": 1.0}
+    rows = {"CoGAN": ("x", "inverted", "CoGAN", "y"), "CycleGAN": ("x", "CycleGAN", "cycle", "y")}
+    for row, kinds in rows.items():
+        save_png(blocks([kind(level[name]) for name in kinds], 8, list(kinds)), tmp_path / f"{row}-0.png")
+    translation.picture(tmp_path)
+    sheet = np.asarray(Image.open(tmp_path / "outputs.png").convert("L"), dtype=float) / 127.5 - 1
+    middles = [sheet[2 + 66 * i + 32, -34] for i in range(sheet.shape[0] // 66)]
+    assert middles == pytest.approx([level[name] for name in ("x", "CoGAN", "CycleGAN", "y")], abs=0.01)
