@@ -17,8 +17,8 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def card(config: dict[str, Any], model: Inference) -> str:
-    """Return the card of a published model."""
+def card(config: dict[str, Any], model: Inference, pictured: bool = True) -> str:
+    """Return the card of a published model, with its ``grid.png`` if it has one."""
     path, training = config["variant"]["class_path"], config["training"]
     variant = path.rsplit(".", 1)[-1]
     data = (training.get("data") or {}).get("class_path", "unknown data").rsplit(".", 1)[-1]
@@ -26,14 +26,12 @@ def card(config: dict[str, Any], model: Inference) -> str:
         f"`{c.name}` ({f'{c.size} values' if c.kind == 'categorical' else f'{c.low:g} to {c.high:g}'})"
         for c in model.codes
     )
-    name = training.get("name")
+    name, shown = training.get("name"), "\n![samples](grid.png)\n" if pictured else ""
     coded = f"\nCodes: {codes}. `ganzoo traverse {name or 'FOLDER'}` walks through them.\n" if codes else ""
     return f"""# {f"{name}: " if name else ""}{variant} on {data}
 
 {sentence(path)}
-{equations(path)}
-![samples](grid.png)
-
+{equations(path)}{shown}
 ```python
 import ganzoo
 

@@ -58,7 +58,7 @@ def write_networks(
         folder: Made if needed.
         training: Plain values: data, batches, seed, ...
         metrics: A verdict, as ``ganzoo test`` writes it.
-        grid: The picture of a translator, whose images are not those of seeds.
+        grid: The picture of a translator, whose images are not those of seeds; none: the card shows none.
     """
     folder, model = Path(folder), Inference(networks)
     check_names(networks, "published networks")
@@ -74,8 +74,9 @@ def write_networks(
         "metrics": metrics or {},
     }
     config["sha256"]["config.json"] = hash_of(config)
-    texts = {"README.md": card(config, model), "config.json": json.dumps(config, indent=2) + "\n"}
     shown = seeds_shown(model)
+    pictured = shown is not None or grid is not None
+    texts = {"README.md": card(config, model, pictured), "config.json": json.dumps(config, indent=2) + "\n"}
     for name, data in files.items():
         write_atomically(folder / name, lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
     for other in folder.glob("*.safetensors"):  # of another model that was there
@@ -85,6 +86,8 @@ def write_networks(
         save_png(shown, folder / "grid.png")
     elif grid is not None:
         write_atomically(folder / "grid.png", lambda temporary: shutil.copyfile(grid, temporary))
+    else:
+        (folder / "grid.png").unlink(missing_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
     return folder
@@ -128,8 +131,9 @@ def export_checkpoint(
     known = {**ours, **(facts or {})}
     training |= {key: known[key] for key in FACTS if key in known}
     ((training["data"] or {}).get("init_args") or {}).pop("root", None)  # where the data lay is nobody else's business
-    grids = path.glob("grid.png") if path.is_dir() else (run / "grids").glob("*.png")
-    folder = write_networks(networks, model.config["variant"], out, training, metrics, max(grids, default=None))
+    grid = path / "grid.png" if path.is_dir() else run / "grids" / f"{ours.get('batches') or 0:07d}.png"
+    drawn = grid if grid.is_file() else None
+    folder = write_networks(networks, model.config["variant"], out, training, metrics, drawn)
     condition = model.generator.condition
     if isinstance(condition, Images):
         use = f"translate{words} {folder} FILE"

@@ -19,7 +19,7 @@ from torch import nn
 
 import ganzoo
 from ganzoo import hub
-from ganzoo.callbacks import Checkpoints
+from ganzoo.callbacks import Checkpoints, SampleGrid
 from ganzoo.catalogue import configs
 from ganzoo.checkpoints import read_checkpoint
 from ganzoo.cli import main
@@ -34,6 +34,7 @@ from ganzoo.networks import DCGANGenerator, MLPDiscriminator, MLPGenerator
 from ganzoo.pixels import to_uint8
 from ganzoo.priors import Normal
 from ganzoo.roles import Classes, Generator, Images
+from tests.translator import Negatives
 from tests.zoo import SHAPE, SPECIAL, digits, make, some, trainer, weights
 
 TENSORS = "generator.safetensors"
@@ -213,6 +214,23 @@ def test_export_takes_the_verdict_of_the_same_weights_and_data_only(run, checkpo
     assert "# NSGAN on Digits" in card
     assert config["training"]["images_seen"] == 48
     shutil.rmtree(metrics.parent)
+
+
+def test_the_picture_of_a_translator_is_of_the_weights_that_are_published(tmp_path):
+    """Grids are drawn all the time: those of other batches show other weights."""
+    callbacks = [Checkpoints(), SampleGrid(every=1, n=4)]
+    trainer(3, tmp_path / "run", callbacks=callbacks).fit(make("Pix2Pix"), datamodule=Negatives(batch_size=8))
+    checkpoint, grids, out = tmp_path / "run/checkpoints/last.ckpt", tmp_path / "run/grids", tmp_path / "out"
+    Image.new("L", (8, 8)).save(grids / "0000004.png")
+    export_checkpoint(checkpoint, out)
+    assert (out / "grid.png").read_bytes() == (grids / "0000003.png").read_bytes()
+    export_checkpoint(out, tmp_path / "again")
+    assert (tmp_path / "again" / "grid.png").read_bytes() == (grids / "0000003.png").read_bytes()
+    assert "(grid.png)" in (tmp_path / "again" / "README.md").read_text()
+    (grids / "0000003.png").unlink()
+    export_checkpoint(checkpoint, out)
+    assert not (out / "grid.png").exists()
+    assert "(grid.png)" not in (out / "README.md").read_text()
 
 
 def test_a_published_folder_holds_what_it_should(published):
