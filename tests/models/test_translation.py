@@ -282,6 +282,19 @@ def test_each_part_of_a_batch_has_its_place_in_the_pool(tmp_path):
         assert not pool.images[8:].any()
 
 
+@pytest.mark.parametrize(("g", "d"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize("name", ["CycleGAN", "PairGAN", "ContentGAN", "Pix2Pix"])
+def test_parts_of_a_batch_that_differ_for_g_and_d_are_refused_before_training(name, g, d, tmp_path):
+    how = {"g_optimizer": SGD(lr=0.1, accumulate=g), "d_optimizer": SGD(lr=0.1, accumulate=d)}
+    game = make(name, **how)
+    said = f"g_optimizer has accumulate={g}, d_optimizer accumulate={d}: .* give both accumulate=2$"
+    with pytest.raises(ValueError, match=said):
+        trainer(1, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    assert not game.has_played
+    if name in ("CycleGAN", "Pix2Pix"):  # whose D may not play
+        trainer(1, tmp_path).fit(make(name, gan_weight=0.0, **how), datamodule=Negatives(batch_size=8))
+
+
 def test_a_pair_stays_together_in_a_pool():
     game = PairGAN(Times(), Mean(sees="pair"), pool=3)
     torch.manual_seed(0)
