@@ -378,6 +378,8 @@ def test_what_does_not_fit_is_refused_in_one_line():
         CycleGAN(Translate(), OfImages(), -1.0)
     with pytest.raises(ValueError, match="l1_weight and gan_weight are 0: nothing is left to learn from"):
         Pix2Pix(Translate(), OfImages(), l1_weight=0, gan_weight=0)
+    with pytest.raises(ValueError, match=r"forward_weight, .* and gan_weight are 0: nothing is left to learn from"):
+        CycleGAN(Translate(), OfImages(), forward_weight=0, backward_weight=0, gan_weight=0)
     with pytest.raises(ValueError, match=r"Grey has no way back, from images \(3, 2, 2\) to \(1, 2, 2\)"):
         CycleGAN(Grey(), OfImages((3, 2, 2)))
     grey = Times((1, 2, 2), (3, 2, 2))
