@@ -12,7 +12,7 @@ from ganzoo.inference import decode
 from ganzoo.inversion import invert
 from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.models.pool import Pool
-from ganzoo.networks import DiffAugment, InstanceNoise
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, DiffAugment, InstanceNoise, PatchDiscriminator
 from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator, Images
 from tests.translator import Negatives, OfImages, Translate
@@ -163,6 +163,28 @@ def test_cogan_shares_all_layers_but_one_and_is_two_games(tmp_path):
         ValueError, match=r"CoGAN needs two sets of images of one shape: .* got \[16, 1, 8, 8\] and \[16\]"
     ):
         trainer(1, tmp_path).fit(CoGAN(ToImage(), FromImage()), datamodule=digits())
+
+
+@pytest.mark.parametrize(
+    ("of_g", "kind", "of_d"),
+    [
+        ("batch", DCGANDiscriminator, {"norm": "none"}),
+        ("batch+spectral", DCGANDiscriminator, {"norm": "spectral"}),
+        ("batch+spectral", PatchDiscriminator, {"norm": "spectral", "n_layers": 1}),
+    ],
+)
+def test_a_layer_of_a_coupled_network_is_one_layer_with_spectral_norm_too(of_g, kind, of_d, tmp_path):
+    G = DCGANGenerator((1, 8, 8), Normal(4), width=4, norm=of_g)
+    game = CoGAN(G, kind((1, 8, 8), width=4, **of_d))
+    trainer(2, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    for mine, other, layer in ((game.D_x, game.D_y, "features.0"), (game.G_x, game.G_y, "body.4")):
+        own = {name for name, p in mine.named_parameters() if all(p is not q for q in other.parameters())}
+        assert own == {name for name, _ in mine.named_parameters() if name.startswith(f"{layer}.")}
+        mine.eval()
+        other.eval()
+        assert not torch.equal(mine.get_submodule(layer).weight, other.get_submodule(layer).weight)
+    assert torch.equal(game.D_x.head.weight, game.D_y.head.weight)  # divided by the same norm
+    assert torch.equal(game.G_x.body[0].weight, game.G_y.body[0].weight)
 
 
 def test_cogan_translates_by_inversion_as_its_docstring_says():
