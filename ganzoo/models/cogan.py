@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from ganzoo.config import build
 from ganzoo.engine.optim import Adam, Optimizer
@@ -120,9 +121,16 @@ def twin(network: Network, own: int) -> Network:
     for layer, other in zip(mine, theirs, strict=True):
         for name, weight in other.named_parameters(recurse=False):
             setattr(layer, name, weight)
+        if is_parametrized(other):  # with the singular vectors, which belong to the weight
+            layer.parametrizations = other.parametrizations
     return made
 
 
 def layers(network: nn.Module) -> list[nn.Module]:
-    """Return the modules that hold weights themselves, in their order."""
-    return [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
+    """Return the modules that hold weights themselves, in their order; what makes a weight is part of its layer."""
+    return [
+        module
+        for name, module in network.named_modules()
+        if "parametrizations" not in name.split(".")
+        and (is_parametrized(module) or any(True for _ in module.parameters(recurse=False)))
+    ]

@@ -39,7 +39,7 @@ class CycleGAN(Translation):
         pool: How many images of each kind are kept for D; 0: none, it sees the newest only.
 
     Raises:
-        ValueError: a weight is negative, D judges pairs, or λ_i is not 0 though X and Y differ in shape.
+        ValueError: a weight is negative, all are 0, D judges pairs, or λ_i is not 0 though X and Y differ in shape.
     """
 
     names: ClassVar[dict[str, str]] = {
@@ -63,6 +63,10 @@ class CycleGAN(Translation):
         super().__init__(generator, **kwargs)
         not_negative(forward_weight=forward_weight, backward_weight=backward_weight)
         not_negative(identity_weight=identity_weight, gan_weight=gan_weight)
+        if not any((forward_weight, backward_weight, identity_weight, gan_weight)):
+            raise ValueError(
+                "forward_weight, backward_weight, identity_weight and gan_weight are 0: nothing is left to learn from"
+            )
         self.forward_weight, self.backward_weight = forward_weight, backward_weight
         self.identity_weight, self.gan_weight = identity_weight, gan_weight
         only_images(discriminator, "CycleGAN")

@@ -25,7 +25,7 @@ class Translation(Generative):
     Args:
         generator: G: x [N, C', H, W] -> y [N, C, H, W] in [-1, 1]; its condition is ``Images``.
         g_optimizer: How G steps.
-        d_optimizer: How D steps.
+        d_optimizer: How D steps; it needs the same ``accumulate`` as G's.
         ema_decay: Decay of G's average per move; 0: no average.
 
     Raises:
@@ -49,6 +49,20 @@ class Translation(Generative):
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
         self._made: list[tuple[Tensor, ...]] = []  # by G in its turn, for D's turn: an entry for each part of a batch
         self._passed = 0  # images of this batch that went through the pools already
+
+    def setup(self, stage: str) -> None:
+        """Refuse to train where D has other parts of a batch than G made.
+
+        Raises:
+            ValueError: the optimizers accumulate differently.
+        """
+        super().setup(stage)
+        g, d = self.g_optimizer.accumulate, self.d_optimizer.accumulate
+        if stage == "fit" and "d" in self.players() and g != d:
+            raise ValueError(
+                f"g_optimizer has accumulate={g}, d_optimizer accumulate={d}: D judges what G made of the same parts of"
+                f" a batch, so give both accumulate={max(g, d)}"
+            )
 
     def call(self, network: Generator, x: Tensor) -> Tensor:
         """Return what a generator makes of images x [N, C', H, W], each with a z of its own."""

@@ -12,7 +12,7 @@ from ganzoo.inference import decode
 from ganzoo.inversion import invert
 from ganzoo.models import CoGAN, ContentGAN, CycleGAN, PairGAN, Pix2Pix
 from ganzoo.models.pool import Pool
-from ganzoo.networks import DiffAugment, InstanceNoise
+from ganzoo.networks import DCGANDiscriminator, DCGANGenerator, DiffAugment, InstanceNoise, PatchDiscriminator
 from ganzoo.priors import Normal
 from ganzoo.roles import Discriminator, Generator, Images
 from tests.translator import Negatives, OfImages, Translate
@@ -165,6 +165,28 @@ def test_cogan_shares_all_layers_but_one_and_is_two_games(tmp_path):
         trainer(1, tmp_path).fit(CoGAN(ToImage(), FromImage()), datamodule=digits())
 
 
+@pytest.mark.parametrize(
+    ("of_g", "kind", "of_d"),
+    [
+        ("batch", DCGANDiscriminator, {"norm": "none"}),
+        ("batch+spectral", DCGANDiscriminator, {"norm": "spectral"}),
+        ("batch+spectral", PatchDiscriminator, {"norm": "spectral", "n_layers": 1}),
+    ],
+)
+def test_a_layer_of_a_coupled_network_is_one_layer_with_spectral_norm_too(of_g, kind, of_d, tmp_path):
+    G = DCGANGenerator((1, 8, 8), Normal(4), width=4, norm=of_g)
+    game = CoGAN(G, kind((1, 8, 8), width=4, **of_d))
+    trainer(2, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    for mine, other, layer in ((game.D_x, game.D_y, "features.0"), (game.G_x, game.G_y, "body.4")):
+        own = {name for name, p in mine.named_parameters() if all(p is not q for q in other.parameters())}
+        assert own == {name for name, _ in mine.named_parameters() if name.startswith(f"{layer}.")}
+        mine.eval()
+        other.eval()
+        assert not torch.equal(mine.get_submodule(layer).weight, other.get_submodule(layer).weight)
+    assert torch.equal(game.D_x.head.weight, game.D_y.head.weight)  # divided by the same norm
+    assert torch.equal(game.G_x.body[0].weight, game.G_y.body[0].weight)
+
+
 def test_cogan_translates_by_inversion_as_its_docstring_says():
     torch.manual_seed(0)
     game = CoGAN(ToImage(), FromImage()).eval()
@@ -282,6 +304,19 @@ def test_each_part_of_a_batch_has_its_place_in_the_pool(tmp_path):
         assert not pool.images[8:].any()
 
 
+@pytest.mark.parametrize(("g", "d"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize("name", ["CycleGAN", "PairGAN", "ContentGAN", "Pix2Pix"])
+def test_parts_of_a_batch_that_differ_for_g_and_d_are_refused_before_training(name, g, d, tmp_path):
+    how = {"g_optimizer": SGD(lr=0.1, accumulate=g), "d_optimizer": SGD(lr=0.1, accumulate=d)}
+    game = make(name, **how)
+    said = f"g_optimizer has accumulate={g}, d_optimizer accumulate={d}: .* give both accumulate=2$"
+    with pytest.raises(ValueError, match=said):
+        trainer(1, tmp_path).fit(game, datamodule=Negatives(batch_size=8))
+    assert not game.has_played
+    if name in ("CycleGAN", "Pix2Pix"):  # whose D may not play
+        trainer(1, tmp_path).fit(make(name, gan_weight=0.0, **how), datamodule=Negatives(batch_size=8))
+
+
 def test_a_pair_stays_together_in_a_pool():
     game = PairGAN(Times(), Mean(sees="pair"), pool=3)
     torch.manual_seed(0)
@@ -365,6 +400,8 @@ def test_what_does_not_fit_is_refused_in_one_line():
         CycleGAN(Translate(), OfImages(), -1.0)
     with pytest.raises(ValueError, match="l1_weight and gan_weight are 0: nothing is left to learn from"):
         Pix2Pix(Translate(), OfImages(), l1_weight=0, gan_weight=0)
+    with pytest.raises(ValueError, match=r"forward_weight, .* and gan_weight are 0: nothing is left to learn from"):
+        CycleGAN(Translate(), OfImages(), forward_weight=0, backward_weight=0, gan_weight=0)
     with pytest.raises(ValueError, match=r"Grey has no way back, from images \(3, 2, 2\) to \(1, 2, 2\)"):
         CycleGAN(Grey(), OfImages((3, 2, 2)))
     grey = Times((1, 2, 2), (3, 2, 2))
