@@ -20,11 +20,13 @@ COMMANDS = re.findall(r"^ganzoo .*$", README, flags=re.MULTILINE)
 ROWS = re.findall(r"^\| (\w+) \| .* \| (\[\w+\.py\].*) \|$", README, flags=re.MULTILINE)  # variant, last column
 SAID = re.compile(
     r"\[(\w+\.py)\]\(ganzoo/models/\1\), \[(\w+)\]\(configs/models/\2\.yaml\), (?:not measured|"
-    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/\6\.yaml\))"
+    r"\[IoU ([\d.]+)\]\(benchmarks/RESULTS\.md#translation\)|"
+    r"\[(fd|mse) ([\d.]+)\]\(benchmarks/RESULTS\.md#([\w-]+)\) by \[([\w-]+)\]\(configs/recipes/\7\.yaml\))"
 )
 EXPECTED = (
     "[FILE.py](ganzoo/models/FILE.py), [NAME](configs/models/NAME.yaml), and then `not measured`, or"
-    " [fd NUMBER](benchmarks/RESULTS.md#SECTION) by [RECIPE](configs/recipes/RECIPE.yaml)"
+    " [fd NUMBER](benchmarks/RESULTS.md#SECTION) by [RECIPE](configs/recipes/RECIPE.yaml), or"
+    " [IoU NUMBER](benchmarks/RESULTS.md#translation)"
 )
 COLUMNS = {"fd": ("fd", "fd, 10,000 samples (floor)"), "mse": ("recon mse",)}  # of RESULTS.md
 
@@ -40,13 +42,15 @@ def test_the_table_lists_every_variant():
 def test_a_row_names_the_equation_the_configuration_and_what_was_measured(name, said):
     found = SAID.fullmatch(said)
     assert found, f"{name}: expected {EXPECTED}; got {said}"
-    file, config, metric, number, anchor, recipe = found.groups()
+    file, config, iou, metric, number, anchor, recipe = found.groups()
     assert f"class {name}(" in (ROOT / "ganzoo" / "models" / file).read_text()
     assert config == name.lower()
     assert class_of(f"models/{config}") == f"ganzoo.models.{name}"
     if metric:
         assert class_of(f"recipes/{recipe}") == f"ganzoo.models.{name}"
         assert shown(anchor, recipe, COLUMNS[metric]) == number
+    if iou:
+        assert iou_of(name) == iou
 
 
 def class_of(config):
@@ -54,11 +58,23 @@ def class_of(config):
     return yaml.safe_load(Path(find_config(config)).read_text())["model"]["class_path"]
 
 
-def shown(anchor, recipe, columns):
-    """The number of a recipe in the section of RESULTS.md that a link names, without its floor."""
+def rows_of(anchor):
+    """The rows of all tables in the section of RESULTS.md that a link names."""
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text()
     (section,) = [part for part in text.split("\n## ") if slug(part.split("\n")[0]) == anchor]
-    rows = [line.strip("| ").split(" | ") for line in section.split("\n") if line.startswith("| ")]
+    return [line.strip("| ").split(" | ") for line in section.split("\n") if line.startswith("| ")]
+
+
+def iou_of(name):
+    """What is read in the photographs of a game of this name, in the first table of translators."""
+    rows = rows_of("translation")
+    row = next(row for row in rows if row[0].lower().split("-")[0] == name.lower())
+    return row[rows[0].index("labels → photo: pixel / class / IoU")].split(" / ")[2].split(" ± ")[0]
+
+
+def shown(anchor, recipe, columns):
+    """The number of a recipe in the section of RESULTS.md that a link names, without its floor."""
+    rows = rows_of(anchor)
     (row,) = [row for row in rows if row[0] == f"[{recipe}](../configs/recipes/{recipe}.yaml)"]
     (at,) = [rows[0].index(name) for name in columns if name in rows[0]]
     return row[at].split(" (")[0]
