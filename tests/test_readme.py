@@ -122,6 +122,15 @@ def test_samples_an_inversion_and_an_edit_need_no_data(monkeypatch):
     assert space["between"].shape == (1, 3, 64, 64)
 
 
+def test_a_translation_there_and_back_needs_no_data(monkeypatch):
+    monkeypatch.setenv("GANZOO_DATA", "/nowhere")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if "translate" in block]
+    space = {}
+    exec(code, space)
+    assert space["made"].shape == space["photos"].shape == (8, 3, 64, 64)
+    assert (space["again"] - space["maps"]).abs().mean() < 0.15 < (space["made"] - space["maps"]).abs().mean()
+
+
 def test_the_ten_lines_of_python_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[0]

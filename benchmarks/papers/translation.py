@@ -278,18 +278,36 @@ def strips(path: Path) -> list[Image.Image]:
         return [picture.crop((left, top, left + width, top + step)) for top in range(0, picture.height - GAP, step)]
 
 
-def picture(out: Path) -> None:
-    """Put what seed 0 of each row makes of the same label maps below each other, in ``OUT/outputs.png``."""
-    drawn = {row: strips(path) for row in (*MAIN, *CYCLE, *PAIRED) if (path := out / f"{row}-0.png").is_file()}
-    if not drawn:
-        return
-    first = next(iter(drawn.values()))
-    rows = {"label map": first[0]}
-    rows |= {row: strip[2 if row == "CoGAN" else 1] for row, strip in drawn.items()} | {"true photo": first[-1]}
-    sheet = Image.new("RGB", (first[0].width, len(rows) * first[0].height), "white")
+def stacked(rows: dict[str, Image.Image]) -> Image.Image:
+    """Return strips below each other, each with its name."""
+    width, height = next(iter(rows.values())).size
+    sheet = Image.new("RGB", (width, len(rows) * height + GAP), "white")
     for i, strip in enumerate(rows.values()):
-        sheet.paste(strip, (0, i * strip.height))
-    save_png(sided(sheet, list(rows)), out / "outputs.png")
+        sheet.paste(strip, (0, i * height))
+    return sided(sheet, list(rows))
+
+
+def picture(out: Path) -> None:
+    """Put what seed 0 of each row makes of the same label maps below each other, in ``OUT/outputs.png``.
+
+    Left the games, right the parts of CycleGAN and pix2pix. CoGAN is shown with label maps of its own, the first test
+    scenes.
+    """
+    runs = {row: strips(path) for row in (*MAIN, *CYCLE, *PAIRED) if (path := out / f"{row}-0.png").is_file()}
+    own = runs.pop("CoGAN", None)
+    if not runs:
+        return
+    label_map, *_, photo = next(iter(runs.values()))
+    games = {row: strip[1] for row, strip in runs.items() if row in MAIN}
+    parts = {row: strip[1] for row, strip in runs.items() if row not in MAIN}
+    left = {"label map": label_map, **games, "true photo": photo}
+    if own:
+        left |= {"label map ": own[0], "CoGAN": own[2]}
+    panels = [stacked(left), stacked({"label map": label_map, **parts})]
+    sheet = Image.new("RGB", (sum(panel.width for panel in panels), max(panel.height for panel in panels)), "white")
+    for panel, at in zip(panels, (0, panels[0].width), strict=True):
+        sheet.paste(panel, (at, 0))
+    save_png(sheet, out / "outputs.png")
 
 
 def main() -> None:

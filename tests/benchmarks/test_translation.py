@@ -99,11 +99,19 @@ def test_what_seed_0_of_all_rows_makes_stands_in_one_picture(tmp_path):
     def kind(level):
         return torch.full((8, *SHAPE), level)
 
-    level = {"x": -1.0, "inverted": -0.5, "CoGAN": 0.0, "CycleGAN": 0.2, "cycle": 0.4, "y": 1.0}
-    rows = {"CoGAN": ("x", "inverted", "CoGAN", "y"), "CycleGAN": ("x", "CycleGAN", "cycle", "y")}
-    for row, kinds in rows.items():
-        save_png(blocks([kind(level[name]) for name in kinds], 8, list(kinds)), tmp_path / f"{row}-0.png")
+    rows = {  # input, then what was made in between, then target
+        "CoGAN": (-0.9, -0.5, 0.0, 1.0),
+        "CycleGAN": (-1.0, 0.2, 0.4, 0.9),
+        "pix2pix": (-1.0, 0.3, 0.9),
+        "L1": (-1.0, 0.6, 0.9),
+        "GAN+forward": (-1.0, 0.5, 0.7, 0.9),
+    }
+    for row, levels in rows.items():
+        words = ["input", *(["made"] * (len(levels) - 2)), "target"]
+        save_png(blocks([kind(level) for level in levels], 8, words), tmp_path / f"{row}-0.png")
     translation.picture(tmp_path)
     sheet = np.asarray(Image.open(tmp_path / "outputs.png").convert("L"), dtype=float) / 127.5 - 1
-    middles = [sheet[2 + 66 * i + 32, -34] for i in range(sheet.shape[0] // 66)]
-    assert middles == pytest.approx([level[name] for name in ("x", "CoGAN", "CycleGAN", "y")], abs=0.01)
+    right = sheet[32::66, -34][:3]
+    assert right == pytest.approx([-1.0, 0.5, 0.6], abs=0.01)  # label map, GAN+forward, L1
+    left = sheet[32::66, sheet.shape[1] // 2 - 40][:6]
+    assert left == pytest.approx([-1.0, 0.2, 0.3, 0.9, -0.9, 0.0], abs=0.01)  # with CoGAN's own label map

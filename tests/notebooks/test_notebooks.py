@@ -18,6 +18,7 @@ TELLS = {  # a word of each notebook's output
     "04_latent_regression_vs_bigan": "mean image",
     "05_beta_vae_and_codes": "class error",
     "06_inversion": "pictures a second",
+    "07_translation": "sharpness",
 }
 
 FEW = {"BATCHES": 30, "STEPS": 5}
