@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ganzoo.catalogue import classes
 from ganzoo.config import build
@@ -199,6 +199,15 @@ def test_the_left_half_is_a_and_the_right_half_is_b(tmp_path):
     assert sorted(pair for pairs in found.values() for pair in pairs) == [(100 + i, i) for i in range(12)]
     assert data.halves == ("left", "right")
     assert data.fingerprint("train") != make(**side_by_side(tmp_path), reverse=True).fingerprint("train")
+
+
+def test_halves_are_those_of_the_picture_as_the_camera_was_held(tmp_path):
+    pixels, exif = np.zeros((4, 8), dtype=np.uint8), Image.Exif()
+    pixels[:, :4], pixels[:, 4:] = 100, 200
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.rot90(pixels)).save(tmp_path / "one.png", exif=exif)
+    target, source = make(root=str(tmp_path), size=4, val_fraction=0, test_fraction=0).sides("train")
+    assert (greys(target), greys(source)) == ([200], [100])
 
 
 def test_halves_of_an_odd_picture_are_cropped_to_their_middle(tmp_path):
