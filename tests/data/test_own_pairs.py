@@ -219,6 +219,15 @@ def test_halves_of_an_odd_picture_are_cropped_to_their_middle(tmp_path):
     assert (greys(target), greys(source)) == ([200], [100])
 
 
+def test_a_side_may_be_one_folder_of_a_set_packed_or_not(tmp_path):
+    official(tmp_path, "{split}{side}")
+    with tarfile.open(tmp_path / "packed.tar", "w") as archive:
+        archive.add(tmp_path / "trainB", "trainB")
+    roots = {"root_a": str(tmp_path / "trainA"), "root_b": str(tmp_path / "packed.tar")}
+    targets, sources = make(Unpaired, **roots, val_fraction=0, test_fraction=0).sides("train")
+    assert (sorted(greys(sources)), sorted(greys(targets))) == (list(range(9)), list(range(100, 109)))
+
+
 def test_what_has_no_partner_is_left_out_with_one_warning(tmp_path):
     roots = two_folders(tmp_path)
     (tmp_path / "b" / "03.png").unlink()
@@ -440,6 +449,11 @@ def half_split(root):
     return {"root_a": str(root / "a"), "root_b": str(root / "b")}
 
 
+def whole(root):
+    official(root, "{split}{side}")
+    return {"root_a": str(root), "root_b": str(root / "trainB")}
+
+
 def arrays(root):
     np.save(root / "a.npy", np.zeros((2, 8, 8)))
     return {"root": str(root)}
@@ -465,6 +479,12 @@ def empty(root):
         (Pairs, twins, r"has a/05\.jpg and a/05\.png, which mean the same pair: keep one$"),
         (Pairs, beside_splits, r"has folders train, val or test, and outside of them more/x\.png: move it"),
         (Pairs, half_split, r"a has folders train, val or test, but .*b has none: give it the same$"),
+        (
+            Unpaired,
+            whole,
+            r" holds testA, testB, trainA, trainB: if it has both sides, give it alone as root \(--data\.root /.*\),"
+            r" else call its folders train, val and test$",
+        ),
         (Pairs, empty, r"^no image files .* in .*none, it is empty$"),
         (Pairs, arrays, r"^no image files .*, but files with \.npy: save them as PNG or TIFF$"),
         (Unpaired, side_by_side, r"has no pictures of side A: put them in folders A and B, or trainA and trainB"),
