@@ -117,7 +117,8 @@ class Evaluate(L.Callback):
         condition, data = condition_of(pl_module), data_with_conditions(trainer)
         if self.n is not None or data is None or not isinstance(condition, Images):
             return self.n or usual
-        return min(usual, max(len(data.conditions(condition.split)), FEWEST_SAMPLES))
+        sources: int = data.n_conditions(condition.split)
+        return min(usual, max(sources, FEWEST_SAMPLES))
 
     def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
         """Judge, log, and outside of ``fit`` report."""
@@ -231,7 +232,7 @@ def too_few(data: Any) -> str:
     """Return what is missing in a set that nothing can be judged against, or nothing."""
     counts = {} if data is None else {split: len(data.labels(split)) for split in FEWEST}
     if hasattr(data, "conditions"):  # a translator's sources are no more than needed either
-        counts["test"] = min(counts["test"], len(data.conditions("test")))
+        counts["test"] = min(counts["test"], data.n_conditions("test"))
     if all(counts[split] >= FEWEST[split] for split in counts):
         return ""
     had, needed = (" and ".join(f"{n} {split}" for split, n in part.items()) for part in (counts, FEWEST))

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from ganzoo.callbacks import Evaluate, SampleGrid
+from ganzoo.callbacks.evaluate import too_few
 from ganzoo.callbacks.streets import ceilings_of_streets, floors_of_streets, mean_colours
 from ganzoo.callbacks.translations import translation_values
-from ganzoo.data import Streets
+from ganzoo.data import Streets, Unpaired
 from ganzoo.metrics.pairs import l1, psnr, roughness
 from ganzoo.pixels import to_float
 from ganzoo.priors import Normal
@@ -214,6 +215,22 @@ def test_few_sources_are_trained_on_and_shown_but_not_judged(tmp_path):
     assert len(list((tmp_path / "grids").iterdir())) == 2
     with pytest.raises(ValueError, match="0 test images"):
         runner.validate(make("CycleGAN"), data, verbose=False)
+
+
+def test_pictures_are_counted_without_being_read(tmp_path):
+    """Files that are no pictures: whoever decodes them finds out."""
+    for folder, n in {"trainA": 30, "trainB": 30, "testA": 15, "testB": 2}.items():
+        (tmp_path / folder).mkdir()
+        for i in range(n):
+            (tmp_path / folder / f"{i}.png").write_text(f"{folder} {i}")
+    runner = trainer(1, tmp_path)
+    runner.datamodule = Unpaired(str(tmp_path), size=8, channels=1, num_workers=0)
+    assert Evaluate().number(runner, make("ContentGAN"), 100) == 15
+    assert too_few(runner.datamodule) == ""
+    runner.datamodule = Unpaired(str(tmp_path), size=8, channels=1, num_workers=0, reverse=True)
+    assert Evaluate().number(runner, make("ContentGAN"), 100) == 10
+    with pytest.raises(ValueError, match="is not a readable image"):
+        runner.datamodule.conditions("test")
 
 
 def test_many_test_images_are_judged_at_the_usual_number(tmp_path):

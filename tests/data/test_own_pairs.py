@@ -77,6 +77,7 @@ def test_files_of_one_name_are_a_pair(in_memory, tmp_path):
         assert greys(torch.cat(list(data.images(split)))) == [target for target, _ in found[split]]
         assert greys(data.conditions(split)) == [source for _, source in found[split]]
         assert data.labels(split).tolist() == [0] * len(found[split])
+        assert data.n_conditions(split) == len(found[split])
         assert data.held_pairs(split)
     turned = pairs_of(make(**two_folders(tmp_path), reverse=True))
     assert turned == {split: [pair[::-1] for pair in pairs] for split, pairs in found.items()}
@@ -349,7 +350,7 @@ def test_sides_of_any_names_numbers_and_shapes(tmp_path):
     assert sorted(greys(sources)) == [10, 11, 12, 13, 14, 15, 16, 77, 255]
     assert (data.paired, data.judged_in_pairs) == (False, False)
     assert [data.held_pairs(split) for split in SPLITS] == [False] * 3
-    assert len(data.labels("train")) == 4
+    assert (len(data.labels("train")), data.n_conditions("train")) == (4, 9)
     seen = [[greys(side)[0] for side in batch] for batch in data.train_dataloader()]
     assert sorted(source for _, source in seen) == sorted(greys(sources))
     assert {target for target, _ in seen} == {200, 201, 202, 203}
