@@ -46,10 +46,10 @@ class Evaluate(L.Callback):
     norm statistics, and one with codes by what the first code tells of their classes.
 
     The samples of a translator are translations of test images, and are judged against training images of the kind that
-    it makes. ``translation_values`` says what else they are worth: near their targets, there and back, as sharp as
-    real, with the labels of the street. The checkpoint that is kept as the best is that of the least fd, of a
-    translator too: it has the translations that look most like targets, whether they belong to their sources or not;
-    ``--checkpoint.metric pair_l1`` and others ask for that.
+    it makes. ``translation_values`` says what else those of the first ``n`` test images, at most 1,000, are worth: near
+    their targets, there and back, as sharp as real, with the labels of the street. The checkpoint that is kept as the
+    best is that of the least fd, of a translator too: it has the translations that look most like targets, whether they
+    belong to their sources or not; ``--checkpoint.metric pair_l1`` and others ask for that.
 
     Args:
         n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``, of
@@ -158,7 +158,7 @@ class Evaluate(L.Callback):
             labels = told if isinstance(told, Tensor) else None
             verdict = self.weigh(data_of(trainer), features[:n], None if logits is None else logits[:n], labels)
             verdict.values.update(inferred_values(trainer, pl_module))
-            verdict.values.update(translation_values(trainer, pl_module))
+            verdict.values.update(translation_values(trainer, pl_module, self.n))
             verdict.floors.update(self.ceilings(trainer, verdict.values))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
@@ -198,7 +198,7 @@ class Evaluate(L.Callback):
     def ceilings(self, trainer: L.Trainer, kinds: Iterable[str]) -> dict[str, float]:
         """Return what real images get of some kinds that are read in streets."""
         if self._ceilings is None and "fcn_iou" in kinds:
-            self._ceilings = ceilings_of_streets(data_of(trainer))
+            self._ceilings = ceilings_of_streets(data_of(trainer), self.n)
         return {kind: value for kind, value in (self._ceilings or {}).items() if kind in kinds}
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
