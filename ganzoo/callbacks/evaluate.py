@@ -46,10 +46,10 @@ class Evaluate(L.Callback):
     norm statistics, and one with codes by what the first code tells of their classes.
 
     The samples of a translator are translations of test images, and are judged against training images of the kind that
-    it makes. ``translation_values`` says what else they are worth: near their targets, there and back, as sharp as
-    real, with the labels of the street. The checkpoint that is kept as the best is that of the least fd, of a
-    translator too: it has the translations that look most like targets, whether they belong to their sources or not;
-    ``--checkpoint.metric pair_l1`` and others ask for that.
+    it makes. ``translation_values`` says what else those of the first ``n`` test images, at most 1,000, are worth: near
+    their targets, there and back, as sharp as real, with the labels of the street. The checkpoint that is kept as the
+    best is that of the least fd, of a translator too: it has the translations that look most like targets, whether they
+    belong to their sources or not; ``--checkpoint.metric pair_l1`` and others ask for that.
 
     Args:
         n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``, of
@@ -117,7 +117,8 @@ class Evaluate(L.Callback):
         condition, data = condition_of(pl_module), data_with_conditions(trainer)
         if self.n is not None or data is None or not isinstance(condition, Images):
             return self.n or usual
-        return min(usual, max(len(data.conditions(condition.split)), FEWEST_SAMPLES))
+        sources: int = data.n_conditions(condition.split)
+        return min(usual, max(sources, FEWEST_SAMPLES))
 
     def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
         """Judge, log, and outside of ``fit`` report."""
@@ -157,7 +158,7 @@ class Evaluate(L.Callback):
             labels = told if isinstance(told, Tensor) else None
             verdict = self.weigh(data_of(trainer), features[:n], None if logits is None else logits[:n], labels)
             verdict.values.update(inferred_values(trainer, pl_module))
-            verdict.values.update(translation_values(trainer, pl_module))
+            verdict.values.update(translation_values(trainer, pl_module, self.n))
             verdict.floors.update(self.ceilings(trainer, verdict.values))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
@@ -197,7 +198,7 @@ class Evaluate(L.Callback):
     def ceilings(self, trainer: L.Trainer, kinds: Iterable[str]) -> dict[str, float]:
         """Return what real images get of some kinds that are read in streets."""
         if self._ceilings is None and "fcn_iou" in kinds:
-            self._ceilings = ceilings_of_streets(data_of(trainer))
+            self._ceilings = ceilings_of_streets(data_of(trainer), self.n)
         return {kind: value for kind, value in (self._ceilings or {}).items() if kind in kinds}
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
@@ -231,7 +232,7 @@ def too_few(data: Any) -> str:
     """Return what is missing in a set that nothing can be judged against, or nothing."""
     counts = {} if data is None else {split: len(data.labels(split)) for split in FEWEST}
     if hasattr(data, "conditions"):  # a translator's sources are no more than needed either
-        counts["test"] = min(counts["test"], len(data.conditions("test")))
+        counts["test"] = min(counts["test"], data.n_conditions("test"))
     if all(counts[split] >= FEWEST[split] for split in counts):
         return ""
     had, needed = (" and ".join(f"{n} {split}" for split, n in part.items()) for part in (counts, FEWEST))

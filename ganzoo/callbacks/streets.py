@@ -49,11 +49,11 @@ class StreetScores:
         }
 
 
-def ceilings_of_streets(data: Streets) -> dict[str, float]:
-    """Return the scores, of both ways, of real images in the place of translations."""
+def ceilings_of_streets(data: Streets, n: int | None = None) -> dict[str, float]:
+    """Return the scores, of both ways, of real images in the place of translations of the first ``n`` scenes."""
     scores = StreetScores(data)
     for way, real in zip(WAYS, data.sides("test"), strict=True):
-        scores.add(way, real)
+        scores.add(way, real[:n])
     return scores.values()
 
 

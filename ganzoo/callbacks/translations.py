@@ -19,8 +19,8 @@ from ganzoo.pixels import to_float
 from ganzoo.roles import Images
 
 
-def translation_values(trainer: L.Trainer, game: Any) -> dict[str, float]:
-    """Return what the translations of the first ``JUDGED`` test images are worth; nothing of games that translate none.
+def translation_values(trainer: L.Trainer, game: Any, n: int | None = None) -> dict[str, float]:
+    """Return what the translations of the first ``n`` test images, at most ``JUDGED``, are worth.
 
         pair_l1, pair_psnr, pair_ssim: G(x) against the y of its pair, of data in pairs
         cycle_l1, cycle_back_l1: |F(G(x)) - x|₁ and |G(F(y)) - y|₁, of games with a way back
@@ -28,13 +28,14 @@ def translation_values(trainer: L.Trainer, game: Any) -> dict[str, float]:
             flat
         fcn_*, fcn_back_*: of G(x) and F(y) of ``Streets``, see ``StreetScores``
 
-    What is random in G and F, such as dropout, is that of seed 0.
+    What is random in G and F, such as dropout, is that of seed 0. Games that translate none have no values.
     """
     model, data = model_of(game), data_with_conditions(trainer)
     if model is None or data is None or not isinstance(model.generator.condition, Images):
         return {}
-    x = data.conditions(Images.split)[:JUDGED]
-    y = torch.cat(list(data.images(Images.split, min(len(data.labels(Images.split)), JUDGED))))
+    n = min(n or JUDGED, JUDGED)
+    x = data.conditions(Images.split)[:n]
+    y = torch.cat(list(data.images(Images.split, min(len(data.labels(Images.split)), n))))
     pairs = hasattr(data, "held_pairs") and data.held_pairs(Images.split)
     streets = StreetScores(data, next(model.generator.parameters()).device) if isinstance(data, Streets) else None
     rows: dict[str, list[Tensor]] = defaultdict(list)

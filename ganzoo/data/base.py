@@ -108,6 +108,10 @@ class ImageData(Configurable, LightningDataModule):
         """
         return self.labels(split)
 
+    def n_conditions(self, split: str) -> int:
+        """Return how many ``conditions`` a split has."""
+        return len(self.conditions(split))
+
     def fingerprint(self, split: str) -> str:
         """Return the sha256 of the images of a split, their type and shape included."""
         images, _ = self.arrays(split)

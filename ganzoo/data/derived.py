@@ -25,8 +25,9 @@ class Derived(PairData):
     "edges": black lines on white where the brightness is steepest; "grey": without colour; "blurred": twice by a
     binomial filter of 5 x 5; "small": reduced by 4 and enlarged again; "holes": a grey square, half as wide as the
     image, at a place that a hash of the image says. So a translator learns to paint, to colour, to sharpen, to enlarge
-    or to fill. Side A has as many channels as side B. It is a function of the image, in whole numbers: the same on
-    every machine. The set is held in memory, and its own batch size, order and mirroring do not count.
+    or to fill. Side A has as many channels as side B, and its opacity, which is blurred or reduced as the colours are.
+    It is a function of the image, in whole numbers: the same on every machine. The set is held in memory, and its own
+    batch size, order and mirroring do not count.
 
     Args:
         data: The images.
@@ -63,9 +64,21 @@ def derived(images: Tensor, make: Make) -> Tensor:
     return torch.cat(parts) if parts else images
 
 
+def colours(images: Tensor) -> int:
+    """Return how many channels of images [N, C, H, W] are colours: all, but of 2 and 4 the last, which is opacity."""
+    return images.shape[1] - (images.shape[1] in (2, 4))
+
+
+def painted(images: Tensor, x: Tensor) -> Tensor:
+    """Return images whose colours are all x [N, 1, H, W]; their opacity stays."""
+    out = images.clone()
+    out[:, : colours(images)] = x
+    return out
+
+
 def brightness(images: Tensor) -> Tensor:
-    """Return (77 R + 150 G + 29 B) / 256 rounded, int32 [N, 1, H, W]; of other channels than three the first."""
-    if images.shape[1] < 3:
+    """Return (77 R + 150 G + 29 B) / 256 rounded, int32 [N, 1, H, W]; of other colours than three the first."""
+    if colours(images) != 3:
         return images[:, :1].int()
     weights = torch.tensor(LUMA, dtype=torch.int32).view(1, 3, 1, 1)
     weighted: Tensor = (images[:, :3].int() * weights).sum(dim=1, keepdim=True, dtype=torch.int32)
@@ -75,7 +88,7 @@ def brightness(images: Tensor) -> Tensor:
 
 def grey(images: Tensor) -> Tensor:
     """Return images without colour."""
-    return brightness(images).to(torch.uint8).expand(images.shape).contiguous()
+    return painted(images, brightness(images))
 
 
 def blurred(images: Tensor) -> Tensor:
@@ -107,11 +120,11 @@ def edges(images: Tensor) -> Tensor:
     slope = (down + right) >> 1
     crests = [(slope > shifted(slope, -1, axis)) & (slope >= shifted(slope, 1, axis)) for axis in (2, 3)]
     line = (slope >= STEEP) & torch.where(down > right, crests[0], crests[1])
-    return torch.where(line, 0, 255).to(torch.uint8).expand(images.shape).contiguous()
+    return painted(images, torch.where(line, 0, 255))
 
 
 def holes(images: Tensor) -> Tensor:
-    """Return images with a grey square; the sha256 of the pixels says where."""
+    """Return images with a grey square, as opaque as they are; the sha256 of the pixels says where."""
     out = images.clone()
     height, width = images.shape[2:]
     side = max(1, min(height, width) // 2)
@@ -119,7 +132,7 @@ def holes(images: Tensor) -> Tensor:
         number = hashlib.sha256(image.contiguous().numpy().tobytes()).digest()
         top = int.from_bytes(number[:8], "big") % (height - side + 1)
         left = int.from_bytes(number[8:16], "big") % (width - side + 1)
-        image[:, top : top + side, left : left + side] = GROUND
+        image[: colours(images), top : top + side, left : left + side] = GROUND
     return out
 
 

@@ -133,6 +133,10 @@ class FilePairData(PairData):
         """Return zeros, one for each target of a split, int64 [N]: there are no classes."""
         return torch.zeros(len(self.files(split, self.size)[0]), dtype=torch.long)
 
+    def n_conditions(self, split: str) -> int:
+        """Return the number of sources of a split; none is decoded for that."""
+        return len(self.files(split, self.size)[1])
+
     def fingerprint(self, split: str) -> str:
         """Return the sha256 of the files of a split, and of what an image becomes; read once."""
         if split not in self._fingerprints:

@@ -98,13 +98,19 @@ class Files:
 
 
 def decode(data: bytes, channels: int, size: tuple[int, int], half: Half = "") -> Tensor:
-    """Decode an image or a half and crop it to its middle of the shape of ``size``; transparent pixels become white."""
-    import numpy as np
-    from PIL import Image
+    """Decode an image or a half, as the camera was held, and crop it to its middle of the shape of ``size``.
 
-    from ganzoo.pictures import eight_bits
+    Transparent pixels become white. A picture whose EXIF data are damaged is read as it lies.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    from ganzoo.pictures import UNREADABLE, eight_bits
 
     with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        with suppress(*UNREADABLE):
+            ImageOps.exif_transpose(image, in_place=True)  # else it copies those that lie upright
         whole = max(1, image.width // 2) if half else image.width
         scale = min(image.height / size[0], whole / size[1])
         height, width = max(1, round(scale * size[0])), max(1, round(scale * size[1]))

@@ -54,12 +54,18 @@ def pictures_in(root: Path, side: str = "") -> list[Picture]:
 
     Raises:
         FileNotFoundError: there are none.
-        ValueError: some are in folders of splits and some are not.
+        ValueError: some are in folders of splits and some are not, or folders of both sides are given as one side.
     """
     found = [placed(entry, side, root) for entry in files_of(root) if not entry.name.endswith(LABELS)]
     found = found or [placed(entry, side, root) for entry in in_shards(root)]
     if not found:
         raise FileNotFoundError(nothing_in(root, REMEDIES))
+    sides = {top for top, *rest in (picture.name.split("/") for picture in found) if rest and any(split_and_side(top))}
+    if side and len(sides) > 1:
+        raise ValueError(
+            f"{root} holds {', '.join(sorted(sides))}: if it has both sides, give it alone as root"
+            f" (--data.root {root}), else call its folders train, val and test"
+        )
     sided = [picture for picture in found if picture.side]
     if sided and len(sided) < len(found):
         outside = [picture.entry.name for picture in found if not picture.side]
@@ -103,8 +109,8 @@ def placed(entry: Entry, side: str, root: Path) -> Picture:
             split = split_named(top)
         elif not side and top.upper() in SIDES:
             side = top.upper()
-        elif not side and not split and top[-1:].upper() in SIDES and split_named(top[:-1]):
-            split, side = split_named(top[:-1]), top[-1].upper()
+        elif not side and not split and any(split_and_side(top)):
+            split, side = split_and_side(top)
         else:
             break
         parts = parts[1:]
@@ -113,6 +119,12 @@ def placed(entry: Entry, side: str, root: Path) -> Picture:
         side, stem = stem[-1].upper(), stem[:-2]
     name = "/".join([*parts[:-1], stem.removesuffix(f"_{side}" if side else "")])
     return Picture(name, side, split, entry._replace(name=f"{root.name}/{entry.name}") if given else entry)
+
+
+def split_and_side(name: str) -> tuple[str, str]:
+    """Return the split and the side that a folder's name says together, such as trainA, or nothing."""
+    split, side = split_named(name[:-1]), name[-1:].upper()
+    return (split, side) if split and side in SIDES else ("", "")
 
 
 def both_sides(root: Path | None, root_a: Path | None, root_b: Path | None) -> list[Picture]:

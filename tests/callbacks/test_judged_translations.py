@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from ganzoo.callbacks import Evaluate, SampleGrid
+from ganzoo.callbacks.evaluate import too_few
 from ganzoo.callbacks.streets import ceilings_of_streets, floors_of_streets, mean_colours
 from ganzoo.callbacks.translations import translation_values
-from ganzoo.data import Streets
+from ganzoo.data import Streets, Unpaired
 from ganzoo.metrics.pairs import l1, psnr, roughness
 from ganzoo.pixels import to_float
 from ganzoo.priors import Normal
@@ -166,7 +167,8 @@ def test_a_verdict_says_what_translations_are_worth(tmp_path):
     trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
     record = written(tmp_path)
     assert {"pair_l1", "cycle_l1", "cycle_back_l1", "sharpness"} <= set(record["metrics"])
-    x, y = to_float(data.conditions("test")), to_float(data.read("test")[0])
+    x, y = to_float(data.conditions("test")[:100]), to_float(data.read("test")[0][:100])
+    assert len(data.conditions("test")) > 100, "no more are measured than are asked for"
     made = game.trained.translate(x)
     assert record["metrics"]["pair_l1"] == pytest.approx(float(l1(y, made).mean()), rel=1e-6)
     again = game.trained.translate_back(made)
@@ -175,13 +177,15 @@ def test_a_verdict_says_what_translations_are_worth(tmp_path):
     assert json.dumps(record)
 
 
-def test_a_verdict_of_streets_has_its_ceiling(tmp_path):
+@pytest.mark.parametrize("n", [32, 10])
+def test_a_verdict_of_streets_has_its_ceiling(n, tmp_path):
     shape, data = (3, 16, 16), Streets(size=16, n=24)
     game = make("ContentGAN", generator=Times(0.9, shape), discriminator=OfImages(shape, shape)).eval()
-    judged = Evaluate(n=32)
+    judged = Evaluate(n=n)
     trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
-    verdict, ceilings = judged.verdict, ceilings_of_streets(data)
-    assert set(verdict.values) >= FCN
+    first = Streets(size=16, n=min(n, 24))
+    verdict, ceilings, found = judged.verdict, ceilings_of_streets(first), values(first, generator=Times(0.9, shape))
+    assert {kind: verdict.values[kind] for kind in FCN} == {kind: found[kind] for kind in FCN}
     assert not set(verdict.values) & BACK
     assert {kind: verdict.floors[kind] for kind in FCN} == {kind: ceilings[kind] for kind in FCN}
     assert not set(verdict.floors) & BACK
@@ -214,6 +218,22 @@ def test_few_sources_are_trained_on_and_shown_but_not_judged(tmp_path):
     assert len(list((tmp_path / "grids").iterdir())) == 2
     with pytest.raises(ValueError, match="0 test images"):
         runner.validate(make("CycleGAN"), data, verbose=False)
+
+
+def test_pictures_are_counted_without_being_read(tmp_path):
+    """Files that are no pictures: whoever decodes them finds out."""
+    for folder, n in {"trainA": 30, "trainB": 30, "testA": 15, "testB": 2}.items():
+        (tmp_path / folder).mkdir()
+        for i in range(n):
+            (tmp_path / folder / f"{i}.png").write_text(f"{folder} {i}")
+    runner = trainer(1, tmp_path)
+    runner.datamodule = Unpaired(str(tmp_path), size=8, channels=1, num_workers=0)
+    assert Evaluate().number(runner, make("ContentGAN"), 100) == 15
+    assert too_few(runner.datamodule) == ""
+    runner.datamodule = Unpaired(str(tmp_path), size=8, channels=1, num_workers=0, reverse=True)
+    assert Evaluate().number(runner, make("ContentGAN"), 100) == 10
+    with pytest.raises(ValueError, match="is not a readable image"):
+        runner.datamodule.conditions("test")
 
 
 def test_many_test_images_are_judged_at_the_usual_number(tmp_path):

@@ -8,7 +8,7 @@ import yaml
 
 from ganzoo.config import build
 from ganzoo.data import Derived, Digits, Gaussians, Streets
-from ganzoo.data.derived import BINOMIAL, GROUND, LUMA, Make, derived, filtered
+from ganzoo.data.derived import BINOMIAL, GROUND, LUMA, Make, brightness, derived, filtered
 from tests.data.test_base import attach
 
 CONFIG = Path(__file__).parents[2] / "configs" / "data" / "derived.yaml"
@@ -58,6 +58,22 @@ def test_grey_is_the_brightness_in_whole_numbers():
     wanted = [77 * 255 / 256, 150 * 255 / 256, 29 * 255 / 256, 255, (770 + 3000 + 870) / 256]
     assert made.tolist() == [[round(value)] * 3 for value in wanted]
     assert sum(LUMA) == 256
+
+
+@pytest.mark.parametrize(("make", "channels"), [("edges", 2), ("edges", 4), ("grey", 4), ("holes", 2), ("holes", 4)])
+def test_opacity_is_no_colour(make, channels):
+    images = noise(3, channels)
+    made = derived(images, make)
+    assert torch.equal(made[:, -1], images[:, -1])
+    assert not torch.equal(made[:, :-1], images[:, :-1])
+    if make != "holes":  # their place depends on all channels
+        assert torch.equal(made[:, :-1], derived(images[:, :-1], make))
+
+
+@pytest.mark.parametrize(("channels", "colours"), [(1, 1), (2, 1), (5, 1), (3, 3), (4, 3)])
+def test_the_brightness_is_that_of_three_colours_or_the_first(channels, colours):
+    images = noise(3, channels)
+    assert torch.equal(brightness(images), brightness(images[:, :colours]))
 
 
 def test_an_edge_is_one_line_of_one_pixel():

@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ganzoo.data import ImageFolder, Order, Shards, WorkerLoader, workers, write_shards
 from ganzoo.data.files import hash_of
 from ganzoo.data.workers import CorruptImage, Reader, WithNames, leave_signals, reading, stacked
+from ganzoo.photos import Encoded, read_whole
+from ganzoo.pixels import to_uint8
 from tests.data.tools import check_resume, write_images
 from tests.processes import in_child
 
@@ -159,6 +161,27 @@ def test_the_first_frame_of_every_format_is_read(name, tmp_path):
     image = all_images(data, "train")
     assert image.shape == (1, 3, 6, 6)
     assert (image <= 1).all()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp"])
+@pytest.mark.parametrize("side", [16, 8])
+def test_a_picture_is_read_as_the_camera_was_held(side, name, tmp_path):
+    """It lies on its side, 16 wide and 8 high, and is cut to the middle of what is seen, which translators see too."""
+    upright, exif = np.repeat(np.arange(0, 256, 16, dtype=np.uint8)[:, None], 8, axis=1), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.rot90(upright)).save(tmp_path / name, exif=exif)
+    options = {"channels": 1, "num_workers": 0, "val_fraction": 0.0, "test_fraction": 0.0}
+    found = all_images(ImageFolder(str(tmp_path), (side, 8), **options), "train")[0]
+    seen = to_uint8(read_whole(Encoded((tmp_path / name).read_bytes(), name), 1))
+    assert torch.equal(found, seen[:, 8 - side // 2 : 8 + side // 2])
+    assert (found[0, 1:, 0] > found[0, :-1, 0]).all()
+
+
+def test_a_picture_with_damaged_exif_data_is_read_as_it_lies(tmp_path):
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=b"Exif\0\0nothing of the kind")
+    data = ImageFolder(str(tmp_path), 8, channels=1, num_workers=0, val_fraction=0.0, test_fraction=0.0)
+    assert np.array_equal(all_images(data, "train")[0, 0].numpy(), pixels)
 
 
 def test_what_is_no_folder_of_pictures_says_what_it_is(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ganzoo.catalogue import classes
 from ganzoo.config import build
@@ -77,6 +77,7 @@ def test_files_of_one_name_are_a_pair(in_memory, tmp_path):
         assert greys(torch.cat(list(data.images(split)))) == [target for target, _ in found[split]]
         assert greys(data.conditions(split)) == [source for _, source in found[split]]
         assert data.labels(split).tolist() == [0] * len(found[split])
+        assert data.n_conditions(split) == len(found[split])
         assert data.held_pairs(split)
     turned = pairs_of(make(**two_folders(tmp_path), reverse=True))
     assert turned == {split: [pair[::-1] for pair in pairs] for split, pairs in found.items()}
@@ -201,6 +202,15 @@ def test_the_left_half_is_a_and_the_right_half_is_b(tmp_path):
     assert data.fingerprint("train") != make(**side_by_side(tmp_path), reverse=True).fingerprint("train")
 
 
+def test_halves_are_those_of_the_picture_as_the_camera_was_held(tmp_path):
+    pixels, exif = np.zeros((4, 8), dtype=np.uint8), Image.Exif()
+    pixels[:, :4], pixels[:, 4:] = 100, 200
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.rot90(pixels)).save(tmp_path / "one.png", exif=exif)
+    target, source = make(root=str(tmp_path), size=4, val_fraction=0, test_fraction=0).sides("train")
+    assert (greys(target), greys(source)) == ([200], [100])
+
+
 def test_halves_of_an_odd_picture_are_cropped_to_their_middle(tmp_path):
     pixels = np.zeros((4, 21), dtype=np.uint8)
     pixels[:, 3:7], pixels[:, 10], pixels[:, 14:18] = 100, 50, 200
@@ -208,6 +218,15 @@ def test_halves_of_an_odd_picture_are_cropped_to_their_middle(tmp_path):
     data = make(root=str(tmp_path), size=4, val_fraction=0, test_fraction=0)
     target, source = data.sides("train")
     assert (greys(target), greys(source)) == ([200], [100])
+
+
+def test_a_side_may_be_one_folder_of_a_set_packed_or_not(tmp_path):
+    official(tmp_path, "{split}{side}")
+    with tarfile.open(tmp_path / "packed.tar", "w") as archive:
+        archive.add(tmp_path / "trainB", "trainB")
+    roots = {"root_a": str(tmp_path / "trainA"), "root_b": str(tmp_path / "packed.tar")}
+    targets, sources = make(Unpaired, **roots, val_fraction=0, test_fraction=0).sides("train")
+    assert (sorted(greys(sources)), sorted(greys(targets))) == (list(range(9)), list(range(100, 109)))
 
 
 def test_what_has_no_partner_is_left_out_with_one_warning(tmp_path):
@@ -331,7 +350,7 @@ def test_sides_of_any_names_numbers_and_shapes(tmp_path):
     assert sorted(greys(sources)) == [10, 11, 12, 13, 14, 15, 16, 77, 255]
     assert (data.paired, data.judged_in_pairs) == (False, False)
     assert [data.held_pairs(split) for split in SPLITS] == [False] * 3
-    assert len(data.labels("train")) == 4
+    assert (len(data.labels("train")), data.n_conditions("train")) == (4, 9)
     seen = [[greys(side)[0] for side in batch] for batch in data.train_dataloader()]
     assert sorted(source for _, source in seen) == sorted(greys(sources))
     assert {target for target, _ in seen} == {200, 201, 202, 203}
@@ -431,6 +450,11 @@ def half_split(root):
     return {"root_a": str(root / "a"), "root_b": str(root / "b")}
 
 
+def whole(root):
+    official(root, "{split}{side}")
+    return {"root_a": str(root), "root_b": str(root / "trainB")}
+
+
 def arrays(root):
     np.save(root / "a.npy", np.zeros((2, 8, 8)))
     return {"root": str(root)}
@@ -456,6 +480,12 @@ def empty(root):
         (Pairs, twins, r"has a/05\.jpg and a/05\.png, which mean the same pair: keep one$"),
         (Pairs, beside_splits, r"has folders train, val or test, and outside of them more/x\.png: move it"),
         (Pairs, half_split, r"a has folders train, val or test, but .*b has none: give it the same$"),
+        (
+            Unpaired,
+            whole,
+            r" holds testA, testB, trainA, trainB: if it has both sides, give it alone as root \(--data\.root /.*\),"
+            r" else call its folders train, val and test$",
+        ),
         (Pairs, empty, r"^no image files .* in .*none, it is empty$"),
         (Pairs, arrays, r"^no image files .*, but files with \.npy: save them as PNG or TIFF$"),
         (Unpaired, side_by_side, r"has no pictures of side A: put them in folders A and B, or trainA and trainB"),

@@ -22,7 +22,7 @@ TELLS = {  # a word of each notebook's output
 }
 
 FEW = {"BATCHES": 30, "STEPS": 5}
-LARGEST = 1_500_000  # bytes
+LARGEST = 1_800_000  # bytes
 STRAY = {
     "path": re.compile(r"(?<![\w.:/])(/[\w.-]+){2,}|\b[A-Z]:\\"),
     "address": re.compile(r"0x[0-9a-f]{6,}"),
