@@ -4,11 +4,14 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from ganzoo.inference import Inference
 from ganzoo.pixels import to_float
 from ganzoo.roles import Classes, Condition, Images, Nothing
+
+FEWEST_HELD_OUT = 2  # images of a side
 
 
 def model_of(game: Any) -> Inference | None:
@@ -29,12 +32,24 @@ def classes_of(game: Any) -> int:
     return condition.K if isinstance(condition, Classes) else 0
 
 
-def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
+def held_out_split(trainer: L.Trainer) -> str:
+    """Return the split whose sources a translator is judged by: "val" while it trains and in `validate`, else "test".
+
+    So the checkpoint that is kept as the best was not chosen by what `test` measures. Where there is too little to
+    validate with, it is "test" all the same.
+    """
+    data, validates = data_with_conditions(trainer), trainer.state.fn in (TrainerFn.FITTING, TrainerFn.VALIDATING)
+    if validates and data is not None and min(len(data.labels("val")), data.n_conditions("val")) >= FEWEST_HELD_OUT:
+        return "val"
+    return Images.split
+
+
+def conditions_of(trainer: L.Trainer, game: Any, seeds: range, split: str = Images.split) -> Tensor | None:
     """Return what the samples of seeds are told, a value for each; None: nothing.
 
     The N images of the data are put in a fixed random order, and seed s gets the condition of image number s mod N. So
-    classes are as frequent as in the training set. A translator gets test images, and training
-    images of data that have no others. Without data seed s gets class s mod K.
+    classes are as frequent as in the training set. A translator gets images of ``split``, and training
+    images of data that have none there. Without data seed s gets class s mod K.
 
     Raises:
         ValueError: a translator without data that has images to translate.
@@ -44,7 +59,7 @@ def conditions_of(trainer: L.Trainer, game: Any, seeds: range) -> Tensor | None:
         return None
     if data is None:
         return in_turn(trainer, game, seeds)
-    values = data.conditions(condition.split)
+    values = data.conditions(split if isinstance(condition, Images) else condition.split)
     return of_seeds(values if len(values) else data.conditions("train"), seeds)
 
 

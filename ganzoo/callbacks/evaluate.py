@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganzoo.callbacks.condition import classes_of, condition_of, conditions_of, data_with_conditions
+from ganzoo.callbacks.condition import (
+    classes_of,
+    condition_of,
+    conditions_of,
+    data_with_conditions,
+    held_out_split,
+)
 from ganzoo.callbacks.encoders import inferred_values, refresh_encoders, trainer_data
 from ganzoo.callbacks.modes import mode_values, of_classifier
 from ganzoo.callbacks.references import default_extractor, references
@@ -45,15 +51,16 @@ class Evaluate(L.Callback):
     are of the class asked for. A game with an encoder is judged by its reconstructions of test images, with new batch
     norm statistics, and one with codes by what the first code tells of their classes.
 
-    The samples of a translator are translations of test images, and are judged against training images of the kind that
-    it makes. ``translation_values`` says what else those of the first ``n`` test images, at most 1,000, are worth: near
-    their targets, there and back, as sharp as real, with the labels of the street. The checkpoint that is kept as the
+    The samples of a translator are translations of test images, and of the split "val" in ``validate`` and ``fit``;
+    they are judged against training images of the kind that it makes. ``translation_values`` says what else those of
+    the first ``n``, at most 1,000, are worth: near their targets, there and back, as sharp as real, with the labels of
+    the street. The checkpoint that is kept as the
     best is that of the least fd, of a translator too: it has the translations that look most like targets, whether they
     belong to their sources or not; ``--checkpoint.metric pair_l1`` and others ask for that.
 
     Args:
         n: Number of samples; by default 10,000 in ``test``, 2,000 in ``validate`` and in each validation of ``fit``, of
-            a translator at most as many as there are test images to translate.
+            a translator at most as many as there are such images to translate.
         extractor: What turns images into features; by default the small digit network for grey images and stacked
             digits, raw values for points and colour. Only verified Inception weights may be called FID, KID or
             inception score.
@@ -77,7 +84,7 @@ class Evaluate(L.Callback):
         self._real: tuple[Reference, Reference] | None = None
         self._floors: dict[int, tuple[dict[str, float], int]] = {}
         self._given: Reference | None = None
-        self._ceilings: dict[str, float] | None = None
+        self._ceilings: dict[str, dict[str, float]] = {}
         self._few = ""
 
     def value(self, kind: str) -> float | None:
@@ -113,17 +120,17 @@ class Evaluate(L.Callback):
         self.run(trainer, pl_module, "test", self.number(trainer, pl_module, N_TEST))
 
     def number(self, trainer: L.Trainer, pl_module: Any, usual: int) -> int:
-        """Return how many samples are judged: as many as were asked for, or ``usual``, each test image once at most."""
+        """Return how many samples are judged: as many as were asked for, or ``usual``, each image once at most."""
         condition, data = condition_of(pl_module), data_with_conditions(trainer)
         if self.n is not None or data is None or not isinstance(condition, Images):
             return self.n or usual
-        sources: int = data.n_conditions(condition.split)
+        sources: int = data.n_conditions(held_out_split(trainer))
         return min(usual, max(sources, FEWEST_SAMPLES))
 
     def run(self, trainer: L.Trainer, pl_module: Any, stage: str, n: int) -> None:
         """Judge, log, and outside of ``fit`` report."""
         start = time.perf_counter()
-        self.verdict = verdict = self.judge(trainer, pl_module, n)
+        self.verdict = verdict = self.judge(trainer, pl_module, n, held_out_split(trainer))
         extractor = self.extractor_of(trainer)
         named = {f"{stage}/{metric_name(kind, extractor)}": v for kind, v in verdict.values.items()}
         pl_module.log_dict(named, logger=False, sync_dist=True, reduce_fx="max")  # equal on all ranks
@@ -139,8 +146,8 @@ class Evaluate(L.Callback):
             where = {"stage": stage, "first_seed": self.seed, "batches": at, "seconds": round(seconds, 2)}
             report(trainer, pl_module, verdict, extractor, self._real[0], where)
 
-    def judge(self, trainer: L.Trainer, pl_module: Any, n: int) -> Verdict:
-        """Return the verdict on ``n`` samples; computed on rank 0 and sent to all."""
+    def judge(self, trainer: L.Trainer, pl_module: Any, n: int, split: str = Images.split) -> Verdict:
+        """Return the verdict on ``n`` samples, of a translator from a split; computed on rank 0 and sent to all."""
         extractor = self.extractor_of(trainer).to(pl_module.device)
         if self._real is None:
             if few := too_few(data_of(trainer)):
@@ -148,7 +155,7 @@ class Evaluate(L.Callback):
             self._real = self.references(trainer, extractor)
         rounds = blocks_of(n, trainer.world_size) // trainer.world_size
         silent = None if trainer.is_global_zero else True
-        blocks = drawn(trainer, pl_module, self.seed, n)
+        blocks = drawn(trainer, pl_module, self.seed, n, split)
         bar = tqdm(blocks, desc="judging", total=rounds, unit="block", leave=False, disable=silent)
         features, logits = extracted(bar, extractor, trainer.world_size)
         refresh_encoders(trainer, pl_module)
@@ -158,8 +165,8 @@ class Evaluate(L.Callback):
             labels = told if isinstance(told, Tensor) else None
             verdict = self.weigh(data_of(trainer), features[:n], None if logits is None else logits[:n], labels)
             verdict.values.update(inferred_values(trainer, pl_module))
-            verdict.values.update(translation_values(trainer, pl_module, self.n))
-            verdict.floors.update(self.ceilings(trainer, verdict.values))
+            verdict.values.update(translation_values(trainer, pl_module, self.n, split))
+            verdict.floors.update(self.ceilings(trainer, verdict.values, split))
         return cast(Verdict, trainer.strategy.broadcast(verdict))
 
     def weigh(self, data: Any, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Verdict:
@@ -195,11 +202,11 @@ class Evaluate(L.Callback):
             floors |= floor_classes(reference, held_out, n)
         return floors, n_floor
 
-    def ceilings(self, trainer: L.Trainer, kinds: Iterable[str]) -> dict[str, float]:
-        """Return what real images get of some kinds that are read in streets."""
-        if self._ceilings is None and "fcn_iou" in kinds:
-            self._ceilings = ceilings_of_streets(data_of(trainer), self.n)
-        return {kind: value for kind, value in (self._ceilings or {}).items() if kind in kinds}
+    def ceilings(self, trainer: L.Trainer, kinds: Iterable[str], split: str) -> dict[str, float]:
+        """Return what real images of a split get of some kinds that are read in streets."""
+        if split not in self._ceilings and "fcn_iou" in kinds:
+            self._ceilings[split] = ceilings_of_streets(data_of(trainer), self.n, split)
+        return {kind: value for kind, value in self._ceilings.get(split, {}).items() if kind in kinds}
 
     def extractor_of(self, trainer: L.Trainer) -> Extractor:
         """Return the extractor, chosen by the data where none was given."""

@@ -17,11 +17,14 @@ BLOCK = 64  # images per pass; a block's samples, its features and so every verd
 Blocks = Iterable[tuple[Tensor, Tensor | None]]  # images [BLOCK, ...], and the class or image that each was told
 
 
-def drawn(trainer: L.Trainer, game: Any, seed: int, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Yield this rank's blocks of the samples of ``n`` seeds from ``seed`` on; rank r draws blocks r, r + W, ..."""
+def drawn(trainer: L.Trainer, game: Any, seed: int, n: int, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield this rank's blocks of the samples of ``n`` seeds from ``seed`` on; rank r draws blocks r, r + W, ...
+
+    Those of a translator are translations of images of a split.
+    """
     for block in range(trainer.global_rank, blocks_of(n, trainer.world_size), trainer.world_size):
         first = seed + block * BLOCK
-        told = conditions_of(trainer, game, range(first, first + BLOCK))
+        told = conditions_of(trainer, game, range(first, first + BLOCK), split)
         yield game.sample(BLOCK, first, told).float(), told
 
 

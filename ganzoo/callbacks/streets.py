@@ -20,21 +20,22 @@ WAYS = ("fcn", "fcn_back")
 
 
 class StreetScores:
-    """Collects what is read in translations of the test scenes: "fcn" of the way that the data say, "fcn_back" back.
+    """Collects what is read in translations of scenes of a split: "fcn" on the way that the data say, "fcn_back" back.
 
     Label maps become photographs on the way "fcn" of ``Streets``, and on the way "fcn_back" if ``reverse``.
 
     Args:
         data: The scenes.
         device: Of the network.
+        split: Of the scenes.
     """
 
-    def __init__(self, data: Streets, device: torch.device | str = "cpu") -> None:
-        self.true, self.reverse, self.judge = data.label_maps("test"), data.reverse, StreetsFCN().to(device)
+    def __init__(self, data: Streets, device: torch.device | str = "cpu", split: str = "test") -> None:
+        self.true, self.reverse, self.judge = data.label_maps(split), data.reverse, StreetsFCN().to(device)
         self.matrices = {way: torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.long) for way in WAYS}
 
     def add(self, way: str, made: Tensor, first: int = 0) -> None:
-        """Read translations [N, 3, H, W], uint8 or in [-1, 1], of the test scenes from number ``first`` on."""
+        """Read translations [N, 3, H, W], uint8 or in [-1, 1], of the scenes from number ``first`` on."""
         photographs = (way == "fcn") != self.reverse
         read = self.judge(to_uint8(made)) if photographs else nearest_labels(made)
         self.matrices[way] += confusion(self.true[first : first + len(made)], read.cpu(), len(CLASSES))
@@ -49,10 +50,10 @@ class StreetScores:
         }
 
 
-def ceilings_of_streets(data: Streets, n: int | None = None) -> dict[str, float]:
-    """Return the scores, of both ways, of real images in the place of translations of the first ``n`` scenes."""
-    scores = StreetScores(data)
-    for way, real in zip(WAYS, data.sides("test"), strict=True):
+def ceilings_of_streets(data: Streets, n: int | None = None, split: str = "test") -> dict[str, float]:
+    """Return the scores, of both ways, of real images in the place of translations of a split's first ``n`` scenes."""
+    scores = StreetScores(data, split=split)
+    for way, real in zip(WAYS, data.sides(split), strict=True):
         scores.add(way, real[:n])
     return scores.values()
 

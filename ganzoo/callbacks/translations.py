@@ -1,4 +1,4 @@
-"""Judging translations of test images: near their targets, there and back, as sharp, and with the same labels."""
+"""Judging translations of held-out images: near their targets, there and back, as sharp, and with the same labels."""
 
 import math
 from collections import defaultdict
@@ -19,8 +19,10 @@ from ganzoo.pixels import to_float
 from ganzoo.roles import Images
 
 
-def translation_values(trainer: L.Trainer, game: Any, n: int | None = None) -> dict[str, float]:
-    """Return what the translations of the first ``n`` test images, at most ``JUDGED``, are worth.
+def translation_values(
+    trainer: L.Trainer, game: Any, n: int | None = None, split: str = Images.split
+) -> dict[str, float]:
+    """Return what the translations of the first ``n`` images of a split, at most ``JUDGED``, are worth.
 
         pair_l1, pair_psnr, pair_ssim: G(x) against the y of its pair, of data in pairs
         cycle_l1, cycle_back_l1: |F(G(x)) - x|₁ and |G(F(y)) - y|₁, of games with a way back
@@ -34,10 +36,11 @@ def translation_values(trainer: L.Trainer, game: Any, n: int | None = None) -> d
     if model is None or data is None or not isinstance(model.generator.condition, Images):
         return {}
     n = min(n or JUDGED, JUDGED)
-    x = data.conditions(Images.split)[:n]
-    y = torch.cat(list(data.images(Images.split, min(len(data.labels(Images.split)), n))))
-    pairs = hasattr(data, "held_pairs") and data.held_pairs(Images.split)
-    streets = StreetScores(data, next(model.generator.parameters()).device) if isinstance(data, Streets) else None
+    x = data.conditions(split)[:n]
+    y = torch.cat(list(data.images(split, min(len(data.labels(split)), n))))
+    pairs = hasattr(data, "held_pairs") and data.held_pairs(split)
+    device = next(model.generator.parameters()).device
+    streets = StreetScores(data, device, split) if isinstance(data, Streets) else None
     rows: dict[str, list[Tensor]] = defaultdict(list)
     for first in range(0, len(x), BLOCK):
         target = to_float(y[first : first + BLOCK]) if pairs else None

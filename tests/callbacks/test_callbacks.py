@@ -93,7 +93,7 @@ class Scripted(Evaluate):
         super().__init__()
         self.script = iter(values)
 
-    def judge(self, trainer, pl_module, n):
+    def judge(self, trainer, pl_module, n, split):
         value = next(self.script)
         return Verdict({"fd": value, "precision": value}, {"fd": 0.0, "precision": 1.0}, n, n)
 
@@ -471,9 +471,9 @@ def test_validation_comes_every_so_many_batches_also_across_epochs(tmp_path, cap
     seen = []
 
     class Spy(Scripted):
-        def judge(self, trainer, pl_module, n):
+        def judge(self, trainer, pl_module, n, split):
             seen.append(trainer.global_step)
-            return super().judge(trainer, pl_module, n)
+            return super().judge(trainer, pl_module, n, split)
 
     data = digits(batch_size=480)  # three batches per epoch
     fit(make("NSGAN"), tmp_path, 9, Spy(*[1.0] * 4), data=data, val_check_interval=2)

@@ -24,7 +24,7 @@ BACK = {f"fcn_back_{kind}" for kind in ("pixel", "class", "iou")}
 
 class Pairs(Negatives):
     def held_pairs(self, split):
-        return split == "test"
+        return split != "train"
 
 
 class Times(Generator):
@@ -45,10 +45,10 @@ class Game:
         self.published = {name: network.eval() for name, network in networks.items()}
 
 
-def values(data, **networks):
+def values(data, split="test", **networks):
     runner = trainer(1, "unused")
     runner.datamodule = data
-    return translation_values(runner, Game(**networks))
+    return translation_values(runner, Game(**networks), split=split)
 
 
 def test_a_translator_of_pairs_is_held_against_its_targets():
@@ -162,13 +162,18 @@ def test_each_class_has_its_mean_colour():
 # -- verdicts
 
 
-def test_a_verdict_says_what_translations_are_worth(tmp_path):
+SPLITS = {"validate": "val", "test": "test"}  # of what is judged
+
+
+@pytest.mark.parametrize("verb", SPLITS)
+def test_a_verdict_says_what_translations_are_worth(verb, tmp_path):
     data, game, judged = Pairs(), make("CycleGAN").eval(), Evaluate(n=100)
-    trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
-    record = written(tmp_path)
+    runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None)
+    getattr(runner, verb)(game, data, verbose=False)
+    record, split = written(tmp_path), SPLITS[verb]
     assert {"pair_l1", "cycle_l1", "cycle_back_l1", "sharpness"} <= set(record["metrics"])
-    x, y = to_float(data.conditions("test")[:100]), to_float(data.read("test")[0][:100])
-    assert len(data.conditions("test")) > 100, "no more are measured than are asked for"
+    x, y = to_float(data.conditions(split)[:100]), to_float(data.read(split)[0][:100])
+    assert len(data.conditions(split)) > 100, "no more are measured than are asked for"
     made = game.trained.translate(x)
     assert record["metrics"]["pair_l1"] == pytest.approx(float(l1(y, made).mean()), rel=1e-6)
     again = game.trained.translate_back(made)
@@ -177,14 +182,33 @@ def test_a_verdict_says_what_translations_are_worth(tmp_path):
     assert json.dumps(record)
 
 
+@pytest.mark.parametrize(("few", "split"), [(None, "val"), (1, "test")])
+def test_what_is_tested_does_not_choose_the_best(few, split, tmp_path):
+    """fit judges by "val", and by "test" only where that has too few."""
+
+    class Held(Pairs):
+        def conditions(self, split):
+            return super().conditions(split)[: few if split == "val" else None]
+
+    judged, game = Evaluate(n=100), make("Pix2Pix")
+    runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=1, val_check_interval=1)
+    runner.fit(game, datamodule=Held(batch_size=8))
+    expected, other = (translation_values(runner, game, 100, one) for one in (split, "train"))
+    assert judged.verdict.values["pair_l1"] == expected["pair_l1"]
+    assert judged.verdict.values["sharpness"] == expected["sharpness"] != other["sharpness"]
+
+
 @pytest.mark.parametrize("n", [32, 10])
-def test_a_verdict_of_streets_has_its_ceiling(n, tmp_path):
+@pytest.mark.parametrize("verb", SPLITS)
+def test_a_verdict_of_streets_has_its_ceiling(verb, n, tmp_path):
     shape, data = (3, 16, 16), Streets(size=16, n=24)
     game = make("ContentGAN", generator=Times(0.9, shape), discriminator=OfImages(shape, shape)).eval()
-    judged = Evaluate(n=n)
-    trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None).validate(game, data, verbose=False)
+    judged, split = Evaluate(n=n), SPLITS[verb]
+    runner = trainer(1, tmp_path, callbacks=[judged], limit_val_batches=None)
+    getattr(runner, verb)(game, data, verbose=False)
     first = Streets(size=16, n=min(n, 24))
-    verdict, ceilings, found = judged.verdict, ceilings_of_streets(first), values(first, generator=Times(0.9, shape))
+    verdict, ceilings = judged.verdict, ceilings_of_streets(first, split=split)
+    found = values(first, split, generator=Times(0.9, shape))
     assert {kind: verdict.values[kind] for kind in FCN} == {kind: found[kind] for kind in FCN}
     assert not set(verdict.values) & BACK
     assert {kind: verdict.floors[kind] for kind in FCN} == {kind: ceilings[kind] for kind in FCN}
